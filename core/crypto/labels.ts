@@ -1,0 +1,16 @@
+import { utf8 } from "../bytes.ts";
+
+/** Every label of the protocol: one key, one purpose, one label (PROTOCOL §3). All begin with `IMS/1`. */
+export const LABELS = {
+  prologue: utf8("IMS/1"),
+  session: utf8("IMS/1 session"),
+  ticketPrologue: utf8("IMS/1 ticket"),
+  conversation: utf8("IMS/1 conversation"),
+  message: utf8("IMS/1 message"),
+  fakeRecord: utf8("IMS/1 fake record"),
+} as const;
+
+/** Names the OPAQUE configuration; the login context is this followed by the channel's handshake hash (PROTOCOL §6). */
+export const LOGIN_SUITE = utf8(
+  "IMS/1 OPAQUE-3DH ristretto255-SHA512 HKDF-SHA512 HMAC-SHA512 SHA512 Argon2id-65536-3-4 curve25519",
+);

@@ -1,0 +1,88 @@
+import type { Secret } from "../secret.ts";
+
+/**
+ * The primitives, behind one small interface with two implementations: noble.ts (the reference, runs anywhere) and
+ * native.ts (Bun's own, for hot paths). Both pass the same vectors and are compared with each other.
+ *
+ * Byte arrays passed in are borrowed for the call; byte arrays returned belong to the caller. A key handle
+ * (`DhPrivateKey`, `KemPrivateKey`) is opaque, works only with the provider that made it, and is disposed by its owner.
+ */
+export interface CryptoProvider {
+  readonly name: "noble" | "native";
+
+  /** SHA-256 of the parts, concatenated: 32 bytes. FIPS 180-4. */
+  sha256(...parts: readonly Uint8Array[]): Uint8Array;
+  /** SHA-512 of the parts, concatenated: 64 bytes. FIPS 180-4. */
+  sha512(...parts: readonly Uint8Array[]): Uint8Array;
+  /** HMAC-SHA-256: 32 bytes. RFC 2104. */
+  hmacSha256(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;
+  /** HMAC-SHA-512: 64 bytes. RFC 2104. */
+  hmacSha512(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array;
+
+  /**
+   * AES-256-GCM (NIST SP 800-38D). `key` 32 bytes, `nonce` 12 bytes, never twice under one key.
+   * @returns ciphertext followed by the 16-byte tag
+   */
+  seal(key: Secret, nonce: Uint8Array, associatedData: Uint8Array, plaintext: Uint8Array): Uint8Array;
+  /** Inverse of `seal`. @throws crypto.open when the tag does not verify or `sealed` is shorter than a tag */
+  open(key: Secret, nonce: Uint8Array, associatedData: Uint8Array, sealed: Uint8Array): Uint8Array;
+
+  /** An X25519 key (RFC 7748) from its 32 secret bytes, which are copied, not kept. */
+  dhKey(secretKey: Uint8Array): DhPrivateKey;
+  /**
+   * X25519: 32 shared bytes.
+   * @throws crypto.badKey when `publicKey` is not 32 bytes, not canonical (RFC 7748 §5: at or above 2^255 - 19, or the
+   * top bit set), or of low order (the result would be zero, §6.1)
+   */
+  dh(privateKey: DhPrivateKey, publicKey: Uint8Array): Secret;
+
+  /**
+   * The operations that a platform may only offer asynchronously. A machine asks for one with a `compute` effect and
+   * is answered with its result in a `computed` event. Throws (or rejects) with crypto.badKey for a key or ciphertext
+   * that is not one. `randomBytes` serves the operations that draw; native encapsulation draws its own.
+   */
+  run(job: Job, randomBytes: (length: number) => Uint8Array): JobResult | Promise<JobResult>;
+}
+
+/** An X25519 private key, as the provider likes to hold it. */
+export interface DhPrivateKey extends Disposable {
+  /** 32 bytes, little endian. */
+  readonly publicKey: Uint8Array;
+}
+
+/** An ML-KEM-768 private key, as the provider likes to hold it. */
+export interface KemPrivateKey extends Disposable {
+  /** The encapsulation key: 1,184 bytes. */
+  readonly publicKey: Uint8Array;
+}
+
+/** ML-KEM-768 is FIPS 203; Argon2id is RFC 9106. */
+export type Job =
+  | { readonly op: "kemGenerate" }
+  | { readonly op: "kemEncapsulate"; readonly publicKey: Uint8Array }
+  | { readonly op: "kemDecapsulate"; readonly privateKey: KemPrivateKey; readonly ciphertext: Uint8Array }
+  | { readonly op: "stretch"; readonly input: Secret; readonly salt: Uint8Array; readonly params: StretchParams };
+
+export type JobResult =
+  | { readonly op: "kemGenerate"; readonly privateKey: KemPrivateKey }
+  /** `ciphertext` 1,088 bytes, `sharedSecret` 32 bytes. */
+  | { readonly op: "kemEncapsulate"; readonly ciphertext: Uint8Array; readonly sharedSecret: Secret }
+  | { readonly op: "kemDecapsulate"; readonly sharedSecret: Secret }
+  | { readonly op: "stretch"; readonly output: Secret };
+
+/** Argon2id. */
+export interface StretchParams {
+  readonly memoryKiB: number;
+  readonly passes: number;
+  readonly lanes: number;
+  readonly outputBytes: number;
+}
+
+export const HASH256_BYTES = 32;
+export const HASH512_BYTES = 64;
+export const KEY_BYTES = 32;
+export const NONCE_BYTES = 12;
+export const TAG_BYTES = 16;
+export const DH_BYTES = 32;
+export const KEM_PUBLIC_BYTES = 1184;
+export const KEM_CIPHERTEXT_BYTES = 1088;

@@ -1,0 +1,63 @@
+/**
+ * The one table of error codes and the one error class (PROTOCOL §12).
+ *
+ * Branch on `code`, never on a message. `wire` is the number a peer is told (0: never sent) and nothing else of an
+ * error ever reaches it; before the channel stands it travels as the WebSocket close code `4000 + wire`. Append only;
+ * a number is never reused. `detail` is for our own log: no peer bytes, no secrets, no text of a dependency.
+ *
+ * Bugs are plain `Error`s and are not in this table.
+ */
+export const ERRORS = {
+  // Bytes that do not say what they should.
+  "wire.malformed": { wire: 101, blame: "peer" },
+  "wire.tooLong": { wire: 102, blame: "peer" },
+  "wire.version": { wire: 103, blame: "peer" },
+  // The channel.
+  "channel.handshake": { wire: 201, blame: "peer" },
+  "channel.record": { wire: 202, blame: "peer" },
+  "channel.exhausted": { wire: 203, blame: "us" },
+  "channel.deadline": { wire: 204, blame: "peer" },
+  "channel.busy": { wire: 205, blame: "peer" },
+  // Login. Unknown user, locked user and wrong password are alike in code, bytes and time.
+  "auth.rejected": { wire: 301, blame: "peer" },
+  "auth.tooManyDevices": { wire: 302, blame: "peer" },
+  "auth.ended": { wire: 303, blame: "peer" },
+  "auth.device": { wire: 304, blame: "peer" },
+  // A message that is not expected in this state.
+  "state.unexpected": { wire: 401, blame: "peer" },
+  // The server goes away, or drops a connection that does not keep up.
+  "server.stopping": { wire: 501, blame: "us" },
+  "server.slowReader": { wire: 502, blame: "peer" },
+  // Tickets and conversations: judged by the client, never sent.
+  "ticket.invalid": { wire: 0, blame: "peer" },
+  "ticket.expired": { wire: 0, blame: "peer" },
+  "ticket.early": { wire: 0, blame: "peer" },
+  "ticket.foreign": { wire: 0, blame: "peer" },
+  "ticket.reused": { wire: 0, blame: "peer" },
+  "e2ee.replay": { wire: 0, blame: "peer" },
+  "e2ee.gap": { wire: 0, blame: "peer" },
+  "e2ee.invalid": { wire: 0, blame: "peer" },
+  "e2ee.noConversation": { wire: 0, blame: "peer" },
+  // Primitives: a tag that does not verify, a key or point that is not one.
+  "crypto.open": { wire: 0, blame: "peer" },
+  "crypto.badKey": { wire: 0, blame: "peer" },
+  // Files and configuration: exit 2, one line.
+  "config.invalid": { wire: 0, blame: "operator" },
+  "text.tooLong": { wire: 0, blame: "operator" },
+  "name.invalid": { wire: 0, blame: "operator" },
+} as const satisfies Record<string, { wire: number; blame: "peer" | "operator" | "us" }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** An expected failure: something a peer, an operator or the world did. */
+export class CodedError extends Error {
+  override readonly name = "CodedError";
+  readonly code: ErrorCode;
+  readonly detail: string;
+
+  constructor(code: ErrorCode, detail = "", options?: ErrorOptions) {
+    super(detail === "" ? code : `${code}: ${detail}`, options);
+    this.code = code;
+    this.detail = detail;
+  }
+}
