@@ -17,15 +17,6 @@ export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-const DIGITS = "0123456789abcdef";
-
-/** Lower-case hexadecimal; for ids and fingerprints, never for keys. */
-export function toHex(bytes: Uint8Array): string {
-  let out = "";
-  for (const byte of bytes) out += `${DIGITS[byte >> 4]}${DIGITS[byte & 15]}`;
-  return out;
-}
-
 /** Big-endian 16 bits. */
 export function u16(value: number): Uint8Array {
   return Uint8Array.of(value >> 8, value & 0xff);

@@ -28,6 +28,9 @@ export const ERRORS = {
   // The server goes away, or drops a connection that does not keep up.
   "server.stopping": { wire: 501, blame: "us" },
   "server.slowReader": { wire: 502, blame: "peer" },
+  "server.fault": { wire: 503, blame: "us" },
+  // The transport ended without a reason: judged by the client, never sent.
+  "connection.lost": { wire: 0, blame: "peer" },
   // Tickets and conversations: judged by the client, never sent.
   "ticket.invalid": { wire: 0, blame: "peer" },
   "ticket.expired": { wire: 0, blame: "peer" },
@@ -45,9 +48,23 @@ export const ERRORS = {
   "config.invalid": { wire: 0, blame: "operator" },
   "text.tooLong": { wire: 0, blame: "operator" },
   "name.invalid": { wire: 0, blame: "operator" },
+  "password.invalid": { wire: 0, blame: "operator" },
+  "usage.invalid": { wire: 0, blame: "operator" },
+  // The machine we run on: a disk, a lock, a user who pressed Ctrl-C.
+  "file.failed": { wire: 0, blame: "operator" },
+  "file.locked": { wire: 0, blame: "operator" },
+  "user.unknown": { wire: 0, blame: "operator" },
+  "user.exists": { wire: 0, blame: "operator" },
+  "host.interrupted": { wire: 0, blame: "operator" },
 } as const satisfies Record<string, { wire: number; blame: "peer" | "operator" | "us" }>;
 
 export type ErrorCode = keyof typeof ERRORS;
+
+/** The code with a wire number; `connection.lost` for one that this version does not know. */
+export function codeOfWire(wire: number): ErrorCode {
+  const codes = Object.keys(ERRORS) as ErrorCode[];
+  return codes.find((code) => wire !== 0 && ERRORS[code].wire === wire) ?? "connection.lost";
+}
 
 /** An expected failure: something a peer, an operator or the world did. */
 export class CodedError extends Error {

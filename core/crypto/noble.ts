@@ -1,0 +1,151 @@
+import { gcm } from "@noble/ciphers/aes.js";
+import { x25519 } from "@noble/curves/ed25519.js";
+import { argon2id } from "@noble/hashes/argon2.js";
+import { hmac } from "@noble/hashes/hmac.js";
+import { sha256, sha512 } from "@noble/hashes/sha2.js";
+import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
+import { CodedError } from "../errors.ts";
+import { Secret } from "../secret.ts";
+import { checkCiphertext, checkEncapsulationKey } from "./mlKem.ts";
+import {
+  type CryptoProvider,
+  DH_BYTES,
+  type DhPrivateKey,
+  type Job,
+  type JobResult,
+  KEY_BYTES,
+  type KemPrivateKey,
+  NONCE_BYTES,
+  TAG_BYTES,
+} from "./provider.ts";
+import { checkPublicKey } from "./x25519.ts";
+
+/** FIPS 203 §7.1: d and z. */
+const KEM_SEED_BYTES = 64;
+/** FIPS 203 §7.2: m. */
+const KEM_MESSAGE_BYTES = 32;
+
+/** The reference provider: plain JavaScript, the same on every platform. `run` always answers at once. */
+export const nobleCrypto: CryptoProvider = {
+  name: "noble",
+
+  sha256: (...parts) => digest(sha256.create(), parts),
+  sha512: (...parts) => digest(sha512.create(), parts),
+  hmacSha256: (key, ...parts) => digest(hmac.create(sha256, key), parts),
+  hmacSha512: (key, ...parts) => digest(hmac.create(sha512, key), parts),
+
+  seal: (key, nonce, associatedData, plaintext) =>
+    key.use((bytes) => aead(bytes, nonce, associatedData).encrypt(plaintext)),
+
+  open: (key, nonce, associatedData, sealed) =>
+    key.use((bytes) => {
+      const cipher = aead(bytes, nonce, associatedData);
+      if (sealed.length < TAG_BYTES) throw new CodedError("crypto.open", "shorter than a tag");
+      try {
+        return cipher.decrypt(sealed);
+      } catch {
+        throw new CodedError("crypto.open");
+      }
+    }),
+
+  dhKey: (secretKey) => new NobleDhKey(secretKey),
+
+  dh(privateKey, publicKey) {
+    if (!(privateKey instanceof NobleDhKey)) throw new Error("noble: a key of another provider");
+    checkPublicKey(publicKey);
+    return privateKey.secret.use((bytes) => Secret.take(x25519.getSharedSecret(bytes, publicKey)));
+  },
+
+  run(job: Job, randomBytes: (length: number) => Uint8Array): JobResult {
+    switch (job.op) {
+      case "kemGenerate":
+        return kemGenerate(randomBytes(KEM_SEED_BYTES));
+      case "kemEncapsulate":
+        return kemEncapsulate(job.publicKey, randomBytes);
+      case "kemDecapsulate":
+        return kemDecapsulate(job.privateKey, job.ciphertext);
+      case "stretch": {
+        const { memoryKiB: m, passes: t, lanes: p, outputBytes: dkLen } = job.params;
+        const output = job.input.use((input) => argon2id(input, job.salt, { m, t, p, dkLen }));
+        return { op: "stretch", output: Secret.take(output) };
+      }
+    }
+  },
+};
+
+/** An X25519 key as its 32 bytes. */
+class NobleDhKey implements DhPrivateKey {
+  readonly publicKey: Uint8Array;
+  readonly secret: Secret;
+
+  constructor(secretKey: Uint8Array) {
+    if (secretKey.length !== DH_BYTES) throw new Error("noble: an X25519 key has 32 bytes");
+    this.publicKey = x25519.getPublicKey(secretKey);
+    this.secret = Secret.copy(secretKey);
+  }
+
+  [Symbol.dispose](): void {
+    this.secret[Symbol.dispose]();
+  }
+}
+
+/** An ML-KEM-768 key as the 2,400 bytes of FIPS 203 §7.1. */
+class NobleKemKey implements KemPrivateKey {
+  readonly publicKey: Uint8Array;
+  readonly secret: Secret;
+
+  /** Wipes `seed`. */
+  constructor(seed: Uint8Array) {
+    const { publicKey, secretKey } = ml_kem768.keygen(seed);
+    seed.fill(0);
+    this.publicKey = publicKey;
+    this.secret = Secret.take(secretKey);
+  }
+
+  [Symbol.dispose](): void {
+    this.secret[Symbol.dispose]();
+  }
+}
+
+interface Hasher {
+  update(bytes: Uint8Array): unknown;
+  digest(): Uint8Array;
+  destroy(): void;
+}
+
+function digest(hasher: Hasher, parts: readonly Uint8Array[]): Uint8Array {
+  for (const part of parts) hasher.update(part);
+  const out = hasher.digest();
+  hasher.destroy();
+  return out;
+}
+
+function aead(key: Uint8Array, nonce: Uint8Array, associatedData: Uint8Array): ReturnType<typeof gcm> {
+  if (key.length !== KEY_BYTES) throw new Error("noble: an AES-256-GCM key has 32 bytes");
+  if (nonce.length !== NONCE_BYTES) throw new Error("noble: an AES-256-GCM nonce has 12 bytes");
+  return gcm(key, nonce, associatedData);
+}
+
+function kemGenerate(seed: Uint8Array): JobResult {
+  return { op: "kemGenerate", privateKey: new NobleKemKey(seed) };
+}
+
+function kemEncapsulate(publicKey: Uint8Array, randomBytes: (length: number) => Uint8Array): JobResult {
+  checkEncapsulationKey(publicKey);
+  const message = randomBytes(KEM_MESSAGE_BYTES);
+  const { cipherText, sharedSecret } = ml_kem768.encapsulate(publicKey, message);
+  message.fill(0);
+  // A view of the hash that made it: copied so that the secret owns its buffer, then wiped.
+  const secret = Secret.copy(sharedSecret);
+  sharedSecret.fill(0);
+  return { op: "kemEncapsulate", ciphertext: cipherText, sharedSecret: secret };
+}
+
+function kemDecapsulate(privateKey: KemPrivateKey, ciphertext: Uint8Array): JobResult {
+  if (!(privateKey instanceof NobleKemKey)) throw new Error("noble: a key of another provider");
+  checkCiphertext(ciphertext);
+  const shared = privateKey.secret.use((bytes) => ml_kem768.decapsulate(ciphertext, bytes));
+  const secret = Secret.copy(shared);
+  shared.fill(0);
+  return { op: "kemDecapsulate", sharedSecret: secret };
+}

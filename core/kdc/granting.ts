@@ -1,0 +1,39 @@
+import type { DhPrivateKey } from "../crypto/provider.ts";
+import type { Env } from "../env.ts";
+import { type Address, type ConversationId, newConversationId } from "../ids.ts";
+import { TICKET_LIFETIME_MS } from "../limits.ts";
+import { Secret } from "../secret.ts";
+import { sealTicket } from "./ticket.ts";
+
+/** A conversation key for the asker and the same key, sealed, for the peer. */
+export interface Granted {
+  readonly conversation: ConversationId;
+  /** 32 bytes; the caller sends it to the asker over the channel and wipes it: the server keeps nothing. */
+  readonly key: Secret;
+  readonly ticket: Uint8Array;
+}
+
+/** Draws a conversation between two devices (PROTOCOL §7). `ticketKey` is the peer device's, 32 bytes. */
+export function grant(
+  env: Env,
+  serverKey: DhPrivateKey,
+  asker: Address,
+  peer: Address & { readonly ticketKey: Uint8Array },
+): Granted {
+  const conversation = newConversationId(env);
+  const key = Secret.take(env.randomBytes(32));
+  const issuedAt = env.nowMs();
+  const body = {
+    version: 1,
+    conversation,
+    key,
+    asker: asker.user,
+    askerDevice: asker.device,
+    peer: peer.user,
+    peerDevice: peer.device,
+    issuedAt,
+    expiresAt: issuedAt + TICKET_LIFETIME_MS,
+  } as const;
+  const ticket = sealTicket(env.crypto, serverKey, peer.ticketKey, body, Secret.take(env.randomBytes(32)));
+  return { conversation, key, ticket };
+}

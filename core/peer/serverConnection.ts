@@ -1,0 +1,208 @@
+/**
+ * One connection as the server sees it, from the first byte to the session (PROTOCOL §4, §6). It owns the channel, the
+ * login and the session key. What a session asks for is handed up: the server, which knows the others, answers.
+ */
+import type { HandshakeEvent } from "../channel/handshake.ts";
+import type { Channel } from "../channel/record.ts";
+import { type ResponderState, stepResponder, wipeResponder } from "../channel/responder.ts";
+import { type DhPrivateKey, type Job, TAG_BYTES } from "../crypto/provider.ts";
+import type { Env } from "../env.ts";
+import { CodedError, ERRORS, type ErrorCode } from "../errors.ts";
+import { acceptLogin, answerLogin } from "../kdc/login.ts";
+import type { Session } from "../kdc/session.ts";
+import { LOGIN_RECORD_BYTES } from "../limits.ts";
+import type { UserName } from "../name.ts";
+import type { OpaqueServerKeys } from "../opaque/credential.ts";
+import type { ServerLoginState } from "../opaque/login.ts";
+import type { RegistrationRecord } from "../opaque/record.ts";
+import { type Secret, wipe } from "../secret.ts";
+import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../wire/messages.ts";
+import { padRecord } from "../wire/padding.ts";
+import { packRecords } from "../wire/records.ts";
+
+/** A user as `users.json` has them. */
+export interface RegisteredUser {
+  /** As registered. */
+  readonly name: string;
+  /** False when locked. */
+  readonly active: boolean;
+  readonly record: RegistrationRecord;
+  /** Rises with each password. */
+  readonly epoch: number;
+}
+
+export type Users = ReadonlyMap<UserName, RegisteredUser>;
+
+export interface ServerKeys {
+  /** The realm id: 32 bytes. */
+  readonly realm: Uint8Array;
+  /** The Noise static key. */
+  readonly staticKey: DhPrivateKey;
+  readonly opaque: OpaqueServerKeys;
+}
+
+type Phase =
+  | { readonly phase: "handshake"; readonly state: ResponderState }
+  | { readonly phase: "awaitLogin"; readonly channel: Channel }
+  | {
+      readonly phase: "awaitProof";
+      readonly channel: Channel;
+      readonly login: ServerLoginState;
+      readonly user: UserName;
+      /** The record that the login began with: it counts only while that is still the user's. */
+      readonly registered: RegisteredUser | null;
+    }
+  | {
+      readonly phase: "awaitAttach";
+      readonly channel: Channel;
+      readonly user: UserName;
+      readonly registered: RegisteredUser;
+      readonly key: Secret;
+    }
+  | {
+      readonly phase: "session";
+      readonly channel: Channel;
+      readonly registered: RegisteredUser;
+      readonly session: Session;
+    }
+  | { readonly phase: "ended" };
+
+export type ConnectionEffect =
+  | { readonly kind: "transmit"; readonly bytes: Uint8Array }
+  | { readonly kind: "compute"; readonly job: Job }
+  /** The channel stands, or the user has proved the password. */
+  | { readonly kind: "stage"; readonly stage: "channel" | "login" };
+
+/** Effects to run, then what the session asks. */
+export interface ConnectionStep {
+  readonly effects: readonly ConnectionEffect[];
+  readonly requests: readonly ClientMessage[];
+}
+
+export class ServerConnection {
+  readonly #env: Env;
+  readonly #keys: ServerKeys;
+  #phase: Phase;
+
+  constructor(env: Env, keys: ServerKeys) {
+    this.#env = env;
+    this.#keys = keys;
+    this.#phase = { phase: "handshake", state: { phase: "awaitHello", key: keys.staticKey } };
+  }
+
+  get phase(): Phase["phase"] {
+    return this.#phase.phase;
+  }
+
+  get session(): Session | null {
+    return this.#phase.phase === "session" ? this.#phase.session : null;
+  }
+
+  /** The user that the password was proved for, and the record it was proved against. */
+  get proved(): { readonly user: UserName; readonly registered: RegisteredUser } | null {
+    if (this.#phase.phase === "awaitAttach") return this.#phase;
+    if (this.#phase.phase === "session") return { user: this.#phase.session.user, registered: this.#phase.registered };
+    return null;
+  }
+
+  /** @throws every code that a peer can be blamed for: the connection is then to be ended with it */
+  step(event: HandshakeEvent, users: Users): ConnectionStep {
+    if (this.#phase.phase === "handshake") return { effects: this.#shake(this.#phase.state, event), requests: [] };
+    if (event.kind !== "frame" || this.#phase.phase === "ended") throw new CodedError("state.unexpected");
+    const plaintext = this.#phase.channel.open(event.bytes);
+    const effects: ConnectionEffect[] = [];
+    const requests: ClientMessage[] = [];
+    const messages = clientFrames.decode(plaintext);
+    for (const message of messages) {
+      if (this.#phase.phase === "awaitAttach" || this.#phase.phase === "session") {
+        requests.push(message);
+        continue;
+      }
+      // A login record holds one frame: what follows it would be under the next keys.
+      if (messages.length > 1) throw new CodedError("state.unexpected", "a login record with company");
+      effects.push(...this.#login(message, users));
+    }
+    return { effects, requests };
+  }
+
+  /** Completes the login: the device of a user who has proved the password. */
+  attach(session: Omit<Session, "key" | "user">): Session {
+    if (this.#phase.phase !== "awaitAttach") throw new CodedError("state.unexpected");
+    const { channel, user, key, registered } = this.#phase;
+    const complete: Session = { ...session, user, key };
+    this.#phase = { phase: "session", channel, registered, session: complete };
+    return complete;
+  }
+
+  /** Seals frames for a session; nothing for any other phase. */
+  seal(frames: readonly Uint8Array[]): readonly Uint8Array[] {
+    if (this.#phase.phase !== "session") return [];
+    const { channel } = this.#phase;
+    return packRecords(frames).map((plaintext) => channel.seal(plaintext));
+  }
+
+  /**
+   * Ends the connection and wipes all that it held. The reason is sealed, and padded, when there is a channel whose keys
+   * both sides have; else (and after a proof that was refused, as the client has changed its keys) it is for the close
+   * code.
+   */
+  end(code: ErrorCode | null): { readonly goodbye: Uint8Array | null } {
+    const phase = this.#phase;
+    this.#phase = { phase: "ended" };
+    if (phase.phase === "ended") return { goodbye: null };
+    if (phase.phase === "handshake") {
+      wipeResponder(phase.state);
+      return { goodbye: null };
+    }
+    const unheard = code === null || (phase.phase === "awaitProof" && code === "auth.rejected");
+    const goodbye = unheard ? null : sealPadded(phase.channel, { kind: "goodbye", reason: ERRORS[code].wire });
+    wipe(phase.channel);
+    if (phase.phase === "awaitProof") wipe(phase.login);
+    if (phase.phase === "awaitAttach") wipe(phase.key);
+    if (phase.phase === "session") wipe(phase.session.key);
+    return { goodbye };
+  }
+
+  #shake(state: ResponderState, event: HandshakeEvent): readonly ConnectionEffect[] {
+    const { next, effects, spent } = stepResponder(state, event, this.#env);
+    wipe(...spent);
+    if (next.phase !== "open") {
+      this.#phase = { phase: "handshake", state: next };
+      return effects;
+    }
+    this.#phase = { phase: "awaitLogin", channel: next.channel };
+    return [...effects, { kind: "stage", stage: "channel" }];
+  }
+
+  #login(message: ClientMessage, users: Users): readonly ConnectionEffect[] {
+    if (this.#phase.phase === "awaitLogin" && message.kind === "loginStart") {
+      const { channel } = this.#phase;
+      const known = users.get(message.user) ?? null;
+      const registered = known?.active === true ? known : null;
+      const context = { user: message.user, realm: this.#keys.realm, handshakeHash: channel.handshakeHash };
+      const login = { record: registered?.record ?? null, ke1: message.ke1 };
+      const { ke2, state } = answerLogin(this.#env, this.#keys.opaque, context, login);
+      this.#phase = { phase: "awaitProof", channel, login: state, user: message.user, registered };
+      return [{ kind: "transmit", bytes: sealPadded(channel, { kind: "loginResponse", ke2 }) }];
+    }
+    if (this.#phase.phase === "awaitProof" && message.kind === "loginFinish") {
+      const { channel, login, user, registered } = this.#phase;
+      const key = acceptLogin(login, message.ke3);
+      const now = users.get(user);
+      if (registered === null || now?.active !== true || now.epoch !== registered.epoch) {
+        wipe(key);
+        throw new CodedError("auth.rejected", "the record has changed");
+      }
+      channel.switchKeys(key);
+      wipe(login);
+      this.#phase = { phase: "awaitAttach", channel, user, registered, key };
+      return [{ kind: "stage", stage: "login" }];
+    }
+    throw new CodedError("state.unexpected");
+  }
+}
+
+/** One frame of the login phase, and every goodbye: a record of one size. */
+function sealPadded(channel: Channel, message: ServerMessage): Uint8Array {
+  return channel.seal(padRecord(serverFrames.encode(message), LOGIN_RECORD_BYTES - TAG_BYTES));
+}
