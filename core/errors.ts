@@ -31,6 +31,9 @@ export const ERRORS = {
   "server.fault": { wire: 503, blame: "us" },
   // The transport ended without a reason: judged by the client, never sent.
   "connection.lost": { wire: 0, blame: "peer" },
+  "server.unreachable": { wire: 0, blame: "operator" },
+  // A message that nobody took.
+  "message.undelivered": { wire: 0, blame: "peer" },
   // Tickets and conversations: judged by the client, never sent.
   "ticket.invalid": { wire: 0, blame: "peer" },
   "ticket.expired": { wire: 0, blame: "peer" },
@@ -53,9 +56,11 @@ export const ERRORS = {
   // The machine we run on: a disk, a lock, a user who pressed Ctrl-C.
   "file.failed": { wire: 0, blame: "operator" },
   "file.locked": { wire: 0, blame: "operator" },
+  "port.busy": { wire: 0, blame: "operator" },
   "user.unknown": { wire: 0, blame: "operator" },
   "user.exists": { wire: 0, blame: "operator" },
   "host.interrupted": { wire: 0, blame: "operator" },
+  "host.terminated": { wire: 0, blame: "operator" },
 } as const satisfies Record<string, { wire: number; blame: "peer" | "operator" | "us" }>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -20,7 +20,7 @@ export class Secret {
 
   /** Copies `bytes`; the caller still owns, and wipes, its own. */
   static copy(bytes: Uint8Array): Secret {
-    return new Secret(bytes.slice());
+    return new Secret(new Uint8Array(bytes)); // `slice` of a Node Buffer would not copy
   }
 
   /** The bytes of `parts` one after the other, in a new secret; `parts` are left alone. */
@@ -51,7 +51,7 @@ export class Secret {
 
   /** A copy of bytes `[start, end)` as a secret of its own. */
   slice(start: number, end: number): Secret {
-    return this.use((bytes) => new Secret(bytes.slice(start, end)));
+    return this.use((bytes) => new Secret(new Uint8Array(bytes.subarray(start, end))));
   }
 
   /** Zeroes the bytes. Wiping twice is harmless. */

@@ -98,20 +98,25 @@ export class Channel implements Disposable {
 
   /** Seals the frames of one record, which are wiped. @throws channel.exhausted */
   seal(frames: Uint8Array): Uint8Array {
-    if (frames.length > RECORD_PLAINTEXT_MAX_BYTES) throw new Error("channel: record too long");
-    const record = this.#sending.seal(frames);
-    frames.fill(0);
-    return record;
+    try {
+      if (frames.length > RECORD_PLAINTEXT_MAX_BYTES) throw new Error("channel: record too long");
+      return this.#sending.seal(frames);
+    } finally {
+      frames.fill(0);
+    }
   }
 
   /**
    * Opens a record: its frames, which the caller wipes when they held a key.
-   * @throws channel.record when it does not open: the channel is over, as the counters have parted
+   * @throws wire.tooLong above 65,535 bytes; channel.exhausted; channel.record when it does not open. The channel is
+   * over then, as the counters have parted
    */
   open(record: Uint8Array): Uint8Array {
+    if (record.length > RECORD_MAX_BYTES) throw new CodedError("wire.tooLong", "record");
     try {
       return this.#receiving.open(record);
     } catch (cause) {
+      if (!(cause instanceof CodedError) || cause.code !== "crypto.open") throw cause;
       throw new CodedError("channel.record", "a record does not open", { cause });
     }
   }

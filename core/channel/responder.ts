@@ -66,15 +66,17 @@ function readHello(key: DhPrivateKey, bytes: Uint8Array, env: Env): HandshakeSte
     s: key,
     ephemeralSecret: Secret.take(env.randomBytes(32)),
   });
+  let handshake = first;
   try {
     const read = runSync(readMessage(first, bytes.subarray(1)), env.crypto, env.randomBytes);
     if (read.next === null) throw new Error("channel: the handshake is over too early");
-    const handshake = read.next;
+    handshake = read.next;
     const task = writeMessage(handshake, NO_PAYLOAD);
     const effects = [{ kind: "compute", job: request(task) }] as const;
     return { next: { phase: "answering", handshake, task }, effects, spent: read.spent };
   } catch (error) {
     wipeHandshake(first);
+    wipeHandshake(handshake);
     throw error;
   }
 }

@@ -39,7 +39,8 @@ export interface CryptoProvider {
   /**
    * The operations that a platform may only offer asynchronously. A machine asks for one with a `compute` effect and
    * is answered with its result in a `computed` event. Throws (or rejects) with crypto.badKey for a key or ciphertext
-   * that is not one. `randomBytes` serves the operations that draw; native encapsulation draws its own.
+   * that is not one. What a job lends is borrowed until this returns, also when the result comes later. `randomBytes`
+   * serves the operations that draw, and what it gives is wiped; native encapsulation draws its own.
    */
   run(job: Job, randomBytes: (length: number) => Uint8Array): JobResult | Promise<JobResult>;
 }

@@ -117,7 +117,7 @@ export interface Sealed {
   readonly spent: readonly Secret[];
 }
 
-/** Seals the next message. @throws channel.exhausted after 2^31 - 1 messages in one direction */
+/** Seals the next message. @throws channel.exhausted after 2^31 messages in one direction */
 export function sealMessage(
   crypto: CryptoProvider,
   conversation: Conversation,
@@ -171,6 +171,7 @@ export function openMessage(
     return { next: { ...conversation, receiving: step.next }, plaintext, spent: [receiving.key, step.messageKey] };
   } catch (cause) {
     wipe(step.messageKey, step.next.key);
+    if (!(cause instanceof CodedError)) throw cause;
     throw new CodedError("e2ee.invalid", "", { cause });
   }
 }

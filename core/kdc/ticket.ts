@@ -89,6 +89,7 @@ export function acceptTicket(
       read.payload.fill(0);
     }
   } catch (cause) {
+    if (!(cause instanceof CodedError)) throw cause;
     throw new CodedError("ticket.invalid", "", { cause });
   } finally {
     wipeHandshake(handshake);

@@ -10,8 +10,9 @@ import { ENVELOPE_BYTES, expectLength, RECORD_BYTES } from "./messages.ts";
 
 declare const checked: unique symbol;
 /**
- * `client_public_key (32) || masking_key (64) || envelope (96)`, with a valid public key. It does not log in, and
- * without the OPRF seed no guess can be tested against it; with the seed a guess costs one stretching.
+ * `client_public_key (32) || masking_key (64) || envelope (96)`, with a valid public key. It does not log in, and a
+ * guess can be tested against it only with the OPRF seed, or the server's answer to that very guess; either way it
+ * costs one stretching.
  */
 export type RegistrationRecord = Uint8Array & { readonly [checked]: true };
 
@@ -44,12 +45,12 @@ export function splitRecord(record: RegistrationRecord): {
 }
 
 /**
- * A record for somebody who has none (RFC 9807 §6.3.2.2, §10.9): a public key that nobody holds the private key of, a
- * random masking key and an envelope of zeros. Derived from the OPRF seed and the identifier, so that it is the same
+ * A record for somebody who has none (RFC 9807 §6.3.2.2, §10.9): a public key whose private key is at once
+ * forgotten, a random masking key and an envelope of zeros. Derived from the OPRF seed and the identifier, so that it is the same
  * whenever the name is tried, and nothing is stored.
  *
  * The answer made from it is indistinguishable from a real one to whoever does not know the password: the envelope is
- * masked, the public key only enters a MAC key. So that the work does not tell either, `generateKE2` makes this record
+ * masked, the public key only enters the MAC and its key. So that the work does not tell either, `generateKE2` makes this record
  * for every login, known name or not, and only then chooses; its cost, one key pair, is part of every login.
  *
  * The label stands last, as `OprfKey` does in the RFC's own use of the seed: no identifier makes one info of the other.

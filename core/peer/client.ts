@@ -18,7 +18,7 @@ import { LOGIN_RECORD_BYTES } from "../limits.ts";
 import type { UserName } from "../name.ts";
 import type { ClientLoginState, ClientLoginStretching } from "../opaque/login.ts";
 import { Secret, wipe } from "../secret.ts";
-import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../wire/messages.ts";
+import { type ClientMessage, clientFrames, type ServerMessage, serverFrames, wipeMessage } from "../wire/messages.ts";
 import { padRecord } from "../wire/padding.ts";
 import { packRecords } from "../wire/records.ts";
 import { ClientSession, type Notice, type Output } from "./clientSession.ts";
@@ -129,11 +129,10 @@ export class Client {
     }
   }
 
-  /** Once the server can seal its reasons, what an open close code says is nobody's word. */
+  /** Where the server can seal its reasons, what an open close code says is nobody's word. */
   #disconnected(code: ErrorCode | null): void {
-    const { phase } = this.#phase;
-    const open = phase === "start" || phase === "handshake" || (phase === "session" && !this.attached);
-    this.#end((open ? code : null) ?? "connection.lost");
+    const sealed = this.#phase.phase === "awaitLogin" || this.attached;
+    this.#end((sealed ? null : code) ?? "connection.lost");
   }
 
   #connected(): void {
@@ -150,10 +149,13 @@ export class Client {
     }
     if (this.#phase.phase === "start" || this.#phase.phase === "ended") throw new CodedError("state.unexpected");
     const plaintext = this.#phase.channel.open(bytes);
+    let messages: readonly ServerMessage[] = [];
     try {
-      for (const message of serverFrames.decode(plaintext)) this.#message(message);
+      messages = serverFrames.decode(plaintext);
+      for (const message of messages) this.#message(message);
     } finally {
       plaintext.fill(0);
+      for (const message of messages) wipeMessage(message);
     }
   }
 
@@ -189,10 +191,8 @@ export class Client {
     const { next, effects, spent } = stepInitiator(state, event, this.#env);
     this.#effects.push(...effects);
     wipe(...spent);
-    if (next.phase !== "open") {
-      this.#phase = { phase: "handshake", state: next };
-      return;
-    }
+    this.#phase = { phase: "handshake", state: next };
+    if (next.phase !== "open") return;
     const { channel } = next;
     using password = this.#config.password;
     const { ke1, state: login } = startLogin(this.#env, this.#context(channel), password);

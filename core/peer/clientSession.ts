@@ -6,7 +6,7 @@
  */
 import type { Env } from "../env.ts";
 import { CodedError, type ErrorCode } from "../errors.ts";
-import { type Address, type DeviceId, type MessageId, sameAddress } from "../ids.ts";
+import { type Address, addressKey, type DeviceId, type MessageId, sameAddress } from "../ids.ts";
 import { TEXT_MAX_BYTES } from "../limits.ts";
 import { parseUserName, type UserName } from "../name.ts";
 import { type Secret, wipe } from "../secret.ts";
@@ -58,8 +58,8 @@ export class ClientSession implements Disposable {
   readonly #conversations: Conversations;
   readonly #outbox = new Outbox();
   readonly #roster = new Map<UserName, RosterEntry>();
-  /** Devices that a ticket has been asked for. */
-  readonly #asked = new Set<DeviceId>();
+  /** Addresses that a ticket has been asked for, until the one answer to it. */
+  readonly #asked = new Set<string>();
   #attached = false;
   #frames: ClientMessage[] = [];
   #notices: Notice[] = [];
@@ -96,7 +96,7 @@ export class ClientSession implements Disposable {
         this.#granted(message);
         break;
       case "absent":
-        this.#asked.delete(message.device);
+        this.#asked.delete(addressKey(message));
         this.#gone(message);
         break;
       case "bounced":
@@ -181,10 +181,15 @@ export class ClientSession implements Disposable {
       const envelope = this.#conversations.seal(peer, pending.id, pending.content);
       this.#frames.push({ kind: "send", message: pending.id, ...peer, envelope });
       this.#outbox.markSent(pending, peer);
-    } else if (!this.#asked.has(peer.device)) {
-      this.#asked.add(peer.device);
+    } else if (!this.#asked.has(addressKey(peer))) {
+      this.#asked.add(addressKey(peer));
       this.#frames.push({ kind: "ticketRequest", ...peer });
     }
+  }
+
+  /** Sends what has waited for a conversation with `peer`, in order, now that there is one. */
+  #dispatchWaiting(peer: Address): void {
+    for (const pending of this.#outbox.waitingFor(peer)) this.#dispatch(pending, peer);
   }
 
   #presence(name: string, devices: readonly DeviceId[]): void {
@@ -196,7 +201,7 @@ export class ClientSession implements Disposable {
       const address = { user, device };
       if (before.includes(device) || sameAddress(address, this.#start.self)) continue;
       this.#outbox.addTarget(address, this.#start.self.user);
-      for (const pending of this.#outbox.waitingFor(address)) this.#dispatch(pending, address);
+      this.#dispatchWaiting(address);
     }
     if (this.#attached) {
       this.#notices.push({ kind: "presence", name, before: before.length, devices: devices.length });
@@ -213,7 +218,6 @@ export class ClientSession implements Disposable {
   #gone(address: Address, only?: MessageId): void {
     const peer = { user: address.user, device: address.device };
     this.#conversations.forget(peer);
-    this.#asked.delete(peer.device);
     for (const { id, to } of this.#outbox.gone(peer, only)) {
       this.#notices.push({ kind: "undelivered", id, to: this.#nameOf(to), reason: "offline" });
     }
@@ -222,9 +226,13 @@ export class ClientSession implements Disposable {
   #granted(grant: Extract<ServerMessage, { kind: "grant" }>): void {
     using key = grant.key;
     const peer = { user: grant.user, device: grant.device };
-    if (!this.#asked.delete(peer.device)) throw new CodedError("state.unexpected", "a grant that was not asked for");
+    if (!this.#asked.delete(addressKey(peer))) {
+      throw new CodedError("state.unexpected", "a grant that was not asked for");
+    }
+    // A ticket that is not used now would be too old later.
+    if (this.#outbox.waitingFor(peer).length === 0) return;
     this.#conversations.startGranted(peer, { conversation: grant.conversation, key, ticket: grant.ticket });
-    for (const pending of this.#outbox.waitingFor(peer)) this.#dispatch(pending, peer);
+    this.#dispatchWaiting(peer);
   }
 
   #confirmed(id: MessageId, user: UserName): void {
@@ -240,6 +248,7 @@ export class ClientSession implements Disposable {
       const own = user === self.user;
       // A text that was written to somebody else is none of ours, unless we wrote it.
       if (content.to !== self.user && !own) throw new CodedError("e2ee.invalid", "written to somebody else");
+      const read = textOf(content);
       this.#frames.push({ kind: "acknowledge", message, user, device });
       this.#notices.push({
         kind: "message",
@@ -250,12 +259,14 @@ export class ClientSession implements Disposable {
         own,
         sentAt: content.sentAt,
         receivedAt,
-        text: textOf(content),
+        text: read,
       });
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       this.#notices.push({ kind: "unreadable", from: this.#nameOf(user), code: error.code });
     }
+    // The sender may have begun a conversation that we have asked for as well.
+    if (this.#conversations.has(sender)) this.#dispatchWaiting(sender);
   }
 }
 

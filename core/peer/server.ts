@@ -18,7 +18,13 @@ import type { UserName } from "../name.ts";
 import { wipe } from "../secret.ts";
 import { type ClientMessage, type ServerMessage, serverFrames } from "../wire/messages.ts";
 import { type ConnectionId, Online } from "./online.ts";
-import { type ConnectionEffect, ServerConnection, type ServerKeys, type Users } from "./serverConnection.ts";
+import {
+  type ConnectionEffect,
+  ServerConnection,
+  type ServerKeys,
+  stillCounts,
+  type Users,
+} from "./serverConnection.ts";
 
 export type ServerEvent =
   | { readonly kind: "connected"; readonly connection: ConnectionId }
@@ -42,6 +48,8 @@ export type ServerEffect =
       readonly kind: "ended";
       readonly connection: ConnectionId;
       readonly session: Session | null;
+      /** A registered user for whom a login was begun and not completed: a failed guess, as far as anybody can tell. */
+      readonly attempted: UserName | null;
       readonly code: ErrorCode | null;
     };
 
@@ -84,7 +92,7 @@ export class Server {
         this.#setUsers(event.users);
         break;
       case "stop":
-        for (const connection of [...this.#connections.keys()]) this.#end(connection, "server.stopping");
+        for (const connection of [...this.#connections.keys()]) this.#end(connection, "server.stopping", false);
         break;
       case "disconnected":
         this.#end(event.connection, null);
@@ -195,8 +203,8 @@ export class Server {
     this.#users = users;
     for (const [connection, peer] of [...this.#connections]) {
       if (peer.proved === null) continue;
-      const now = users.get(peer.proved.user);
-      if (now?.active !== true || now.epoch !== peer.proved.registered.epoch) this.#end(connection, "auth.ended");
+      const { user, registered } = peer.proved;
+      if (!stillCounts(registered, users.get(user))) this.#end(connection, "auth.ended");
     }
     for (const user of before.keys()) if (!users.has(user)) this.#broadcast({ kind: "unregistered", user });
     for (const [user, { name }] of users) {
@@ -235,20 +243,20 @@ export class Server {
     for (const frame of this.#keyFrames.splice(0)) frame.fill(0);
   }
 
-  /** Ends one connection and wipes what it held; the others hear that the device has gone. */
-  #end(connection: ConnectionId, code: ErrorCode | null): void {
+  /** Ends one connection and wipes what it held; the others, unless they go too, hear that the device has gone. */
+  #end(connection: ConnectionId, code: ErrorCode | null, tellOthers = true): void {
     const peer = this.#connections.get(connection);
     if (peer === undefined) return;
-    const { session } = peer;
+    const { session, attempted } = peer;
     this.#flush();
     const { goodbye } = peer.end(code);
     this.#connections.delete(connection);
     if (goodbye !== null) this.#effects.push({ kind: "transmit", connection, bytes: goodbye });
+    this.#effects.push({ kind: "ended", connection, session, attempted, code });
     this.#effects.push({ kind: "close", connection, closeCode: closeCode(code, goodbye !== null) });
-    this.#effects.push({ kind: "ended", connection, session, code });
     if (session === null) return;
     this.#online.remove(session);
-    if (this.#users.has(session.user)) this.#broadcast(this.#presenceOf(session.user));
+    if (tellOthers && this.#users.has(session.user)) this.#broadcast(this.#presenceOf(session.user));
   }
 }
 

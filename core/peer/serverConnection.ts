@@ -5,6 +5,7 @@
 import type { HandshakeEvent } from "../channel/handshake.ts";
 import type { Channel } from "../channel/record.ts";
 import { type ResponderState, stepResponder, wipeResponder } from "../channel/responder.ts";
+import { equalBytes } from "../crypto/compare.ts";
 import { type DhPrivateKey, type Job, TAG_BYTES } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
 import { CodedError, ERRORS, type ErrorCode } from "../errors.ts";
@@ -32,6 +33,14 @@ export interface RegisteredUser {
 }
 
 export type Users = ReadonlyMap<UserName, RegisteredUser>;
+
+/**
+ * Whether a login that was made as `then` still counts: the user is active and has the same password. Somebody who was
+ * removed and registered again has another record, though the same epoch.
+ */
+export function stillCounts(then: RegisteredUser, now: RegisteredUser | undefined): boolean {
+  return now?.active === true && now.epoch === then.epoch && equalBytes(now.record, then.record);
+}
 
 export interface ServerKeys {
   /** The realm id: 32 bytes. */
@@ -98,6 +107,11 @@ export class ServerConnection {
     return this.#phase.phase === "session" ? this.#phase.session : null;
   }
 
+  /** The registered user whose password is yet to be proved. */
+  get attempted(): UserName | null {
+    return this.#phase.phase === "awaitProof" && this.#phase.registered !== null ? this.#phase.user : null;
+  }
+
   /** The user that the password was proved for, and the record it was proved against. */
   get proved(): { readonly user: UserName; readonly registered: RegisteredUser } | null {
     if (this.#phase.phase === "awaitAttach") return this.#phase;
@@ -143,7 +157,7 @@ export class ServerConnection {
 
   /**
    * Ends the connection and wipes all that it held. The reason is sealed, and padded, when there is a channel whose keys
-   * both sides have; else (and after a proof that was refused, as the client has changed its keys) it is for the close
+   * both sides have; else (and while a proof is awaited, as the client may have changed its keys) it is for the close
    * code.
    */
   end(code: ErrorCode | null): { readonly goodbye: Uint8Array | null } {
@@ -154,7 +168,7 @@ export class ServerConnection {
       wipeResponder(phase.state);
       return { goodbye: null };
     }
-    const unheard = code === null || (phase.phase === "awaitProof" && code === "auth.rejected");
+    const unheard = code === null || phase.phase === "awaitProof";
     const goodbye = unheard ? null : sealPadded(phase.channel, { kind: "goodbye", reason: ERRORS[code].wire });
     wipe(phase.channel);
     if (phase.phase === "awaitProof") wipe(phase.login);
@@ -188,8 +202,7 @@ export class ServerConnection {
     if (this.#phase.phase === "awaitProof" && message.kind === "loginFinish") {
       const { channel, login, user, registered } = this.#phase;
       const key = acceptLogin(login, message.ke3);
-      const now = users.get(user);
-      if (registered === null || now?.active !== true || now.epoch !== registered.epoch) {
+      if (registered === null || !stillCounts(registered, users.get(user))) {
         wipe(key);
         throw new CodedError("auth.rejected", "the record has changed");
       }

@@ -5,7 +5,7 @@
  * has exactly one encoding; `decode` copies and never aliases the buffer it reads.
  */
 import { CodedError } from "../errors.ts";
-import { Secret } from "../secret.ts";
+import { Secret, wipe } from "../secret.ts";
 
 export interface Codec<T> {
   /** The longest encoding, in bytes. */
@@ -62,10 +62,12 @@ export class Writer {
 /** Reads `bytes` from the front. */
 export class Reader {
   readonly #bytes: Uint8Array;
+  readonly #secrets: Secret[] = [];
   #at = 0;
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+    // A plain view: `slice` of a Node Buffer would not copy.
+    this.#bytes = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   get remaining(): number {
@@ -84,6 +86,18 @@ export class Reader {
     for (const byte of this.take(width)) value = value * 256 + byte;
     return value;
   }
+
+  /** The next `length` bytes as a secret: the receiver's, unless the whole is refused. */
+  secret(length: number): Secret {
+    const secret = Secret.copy(this.take(length));
+    this.#secrets.push(secret);
+    return secret;
+  }
+
+  /** Wipes the secrets that were read: nobody will receive them. */
+  refuse(): void {
+    wipe(...this.#secrets);
+  }
 }
 
 export function encodeAll<T>(codec: Codec<T>, value: T): Uint8Array {
@@ -95,9 +109,14 @@ export function encodeAll<T>(codec: Codec<T>, value: T): Uint8Array {
 /** Decodes the whole of `bytes`. @throws wire.malformed also for what is left over */
 export function decodeAll<T>(codec: Codec<T>, bytes: Uint8Array): T {
   const reader = new Reader(bytes);
-  const value = codec.decode(reader);
-  if (reader.remaining > 0) throw new CodedError("wire.malformed", "bytes left over");
-  return value;
+  try {
+    const value = codec.decode(reader);
+    if (reader.remaining > 0) throw new CodedError("wire.malformed", "bytes left over");
+    return value;
+  } catch (error) {
+    reader.refuse();
+    throw error;
+  }
 }
 
 function bounded(holds: boolean, what: string): void {
@@ -159,7 +178,7 @@ export function secret(length: number): Codec<Secret> {
       bounded(value.length === length, "secret");
       value.use((bytes) => writer.reserve(length).set(bytes));
     },
-    decode: (reader) => Secret.copy(reader.take(length)),
+    decode: (reader) => reader.secret(length),
   };
 }
 

@@ -13,6 +13,7 @@ import {
 } from "../ids.ts";
 import { NAME_MAX_BYTES, TEXT_MAX_BYTES } from "../limits.ts";
 import { parseUserName } from "../name.ts";
+import { Secret, wipe } from "../secret.ts";
 import {
   bytes,
   type Codec,
@@ -158,22 +159,37 @@ function frames<R extends Registry>(registry: R): FrameCodec<MessageOf<R>> {
       const reader = new Reader(plaintext);
       const out: M[] = [];
       if (reader.remaining === 0) throw new CodedError("wire.malformed", "empty record");
-      while (reader.remaining > 0) {
-        const type = reader.integer(1);
-        const body = reader.take(reader.integer(2));
-        if (type === PADDING_TYPE) {
-          if (reader.remaining > 0 || body.some((byte) => byte !== 0)) {
-            throw new CodedError("wire.malformed", "padding that is not the zeros at the end");
+      try {
+        while (reader.remaining > 0) {
+          const type = reader.integer(1);
+          const body = reader.take(reader.integer(2));
+          if (type === PADDING_TYPE) {
+            expectEnd(reader, body);
+            break;
           }
-          break;
+          const entry = byType.get(type);
+          if (entry === undefined) throw new CodedError("wire.malformed", "unknown frame type");
+          out.push({ kind: entry.kind, ...(decodeAll(entry.codec, body) as object) } as M);
         }
-        const entry = byType.get(type);
-        if (entry === undefined) throw new CodedError("wire.malformed", "unknown frame type");
-        out.push({ kind: entry.kind, ...(decodeAll(entry.codec, body) as object) } as M);
+      } catch (error) {
+        for (const message of out) wipeMessage(message);
+        throw error;
       }
       return out;
     },
   };
+}
+
+/** Padding is zeros, and the last frame. */
+function expectEnd(reader: Reader, padding: Uint8Array): void {
+  if (reader.remaining > 0 || padding.some((byte) => byte !== 0)) {
+    throw new CodedError("wire.malformed", "padding that is not the zeros at the end");
+  }
+}
+
+/** Wipes the secrets of a decoded message. */
+export function wipeMessage(message: object): void {
+  for (const value of Object.values(message)) if (value instanceof Secret) wipe(value);
 }
 
 export const clientFrames = frames(CLIENT_MESSAGES);

@@ -77,7 +77,6 @@ test("agrees with noble's own OPRF, step by step", () => {
       expect(evaluated).toEqual(oprf.blindEvaluate(reveal(key), blinded));
       using output = oprfFinalize(input, blind, evaluated);
       expect(reveal(output)).toEqual(oprf.finalize(bytes, theirs.blind, evaluated));
-      expect(reveal(output)).toEqual(oprf.evaluate(reveal(key), bytes));
     }),
     { numRuns: 20 },
   );
@@ -93,7 +92,7 @@ test.each([
   using input = secret(utf8("input"));
   const { blind, blinded } = oprfBlind(input, () => littleEndian(draw, 48));
   expect(scalarOf(reveal(blind))).toBe(expected);
-  expect(decodeElement(blinded).toBytes()).toEqual(blinded);
+  expect(decodeElement(blinded).toBytes().toHex()).toBe(blinded.toHex());
 });
 
 test("48 bytes are drawn once, and wiped", () => {

@@ -59,7 +59,8 @@ const ACCEPTED: readonly (readonly [string, Uint8Array])[] = [
   ["2", encode(2n)],
   ["9", encode(9n)],
   ["p - 2", encode(P - 2n)],
-  ["p - 19, whose last byte alone is below", encode(P - 19n)],
+  ["p - 19, whose first byte alone is below", encode(P - 19n)],
+  ["p - 256, whose second byte alone is below", encode(P - 256n)],
   ["2^255 - 2^16, whose middle bytes are below", encode(TOP - 2n ** 16n)],
   ["2^254", encode(2n ** 254n)],
 ];

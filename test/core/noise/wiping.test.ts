@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { nobleCrypto } from "../../../core/crypto/noble.ts";
+import { newCipherState, rekey } from "../../../core/noise/cipherState.ts";
 import { discard, type Handshake, readMessage, wipeHandshake, writeMessage } from "../../../core/noise/handshake.ts";
 import { K, NKhfs, type Role } from "../../../core/noise/patterns.ts";
 import { aesGcmSha256 } from "../../../core/noise/suite.ts";
@@ -184,3 +185,22 @@ test.each(["initiator", "responder"] as Role[])(
     forget();
   },
 );
+
+test("the ML-KEM key is spent as soon as it has decapsulated, not at the end", async () => {
+  const { rounds } = await exchange(await both(patternNamed("XXhfs"), suite));
+  const { reader, message } = rounds[1] ?? {};
+  if (!(reader?.e1 && message)) throw new Error("an e1 expected");
+  const { next, spent } = await read(reader, message);
+  expect(spent).toContain(reader.e1);
+  expect(next?.e1).toBeNull();
+});
+
+test("a rekey leaves the old key, which it names, and the new one", () => {
+  const old = newCipherState(fixedSecret("key"));
+  const { next, spent } = rekey(suite, old);
+  expect(alive()).toBe(2);
+  wipe(...spent);
+  expect(old.key.wiped).toBe(true);
+  wipe(next.key);
+  expect(alive()).toBe(0);
+});

@@ -26,6 +26,7 @@ const RISTRETTO = [
   ["s = -1, which gives y = 0", `ec${"ff".repeat(30)}7f`],
 ] as const;
 
-export const BAD_X25519 = X25519.map(([name, text]) => [name, hex(text)] as const);
-export const BAD_RISTRETTO = RISTRETTO.map(([name, text]) => [name, hex(text)] as const);
+type Case = readonly [string, Uint8Array];
+export const BAD_RISTRETTO: readonly Case[] = RISTRETTO.map(([name, text]) => [name, hex(text)]);
+const BAD_X25519: readonly Case[] = X25519.map(([name, text]) => [name, hex(text)]);
 export const BAD_PUBLIC_KEYS = { curve25519: BAD_X25519, ristretto255: BAD_RISTRETTO } as const;

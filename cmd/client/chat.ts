@@ -1,0 +1,254 @@
+/** `client` without a command: the chat, from the sign-in to the logout. */
+import { CodedError, type ErrorCode } from "../../core/errors.ts";
+import { type MessageId, newMessageId } from "../../core/ids.ts";
+import { TEXT_MAX_BYTES } from "../../core/limits.ts";
+import { parseUserName } from "../../core/name.ts";
+import type { Notice } from "../../core/peer/clientSession.ts";
+import { EXIT, type ExitCode } from "../host/exit.ts";
+import { printable } from "../host/printable.ts";
+import type { ChatCommand } from "./commandLine.ts";
+import { COMMANDS, parseInput } from "./commands.ts";
+import type { Connection } from "./connection.ts";
+import { openPrompter, signIn } from "./signIn.ts";
+import { Screen } from "./tui/screen.ts";
+import { type Look, lookOf, messageLines, noticeLine, sentLines, warningLine } from "./tui/view.ts";
+import { noticeText, rosterLines } from "./words.ts";
+import type { World } from "./world.ts";
+
+/** A message of ours that is confirmed faster than this is shown once, as delivered. */
+const PATIENCE_MS = 300;
+
+/** @throws every error of the sign-in, and the reason why the server ended it */
+export async function chat(command: ChatCommand, world: World): Promise<ExitCode> {
+  const { io, env, interrupt } = world;
+  const prompter = openPrompter(io, interrupt.fire);
+  let session: Chat | null = null;
+  const early: Notice[] = [];
+  const events = {
+    stage: () => {},
+    notice: (notice: Notice) => (session === null ? early.push(notice) : session.notice(notice)),
+    ended: (code: ErrorCode | null) => session?.ended(code),
+  };
+  try {
+    const opening = signIn(command, io, env, { events, questions: () => prompter });
+    const connection = await Promise.race([interrupt.promise, opening]);
+    session = new Chat(command, world, connection, (handlers) => new Screen(io, prompter, process.stdout, handlers));
+    for (const notice of early.splice(0)) session.notice(notice);
+    return await Promise.race([interrupt.promise, session.done]).finally(() => session?.close());
+  } finally {
+    prompter.close();
+  }
+}
+
+interface Sent {
+  readonly to: string;
+  readonly text: string;
+  /** Runs out when it is time to show that nobody has it yet; null once that has been shown. */
+  timer: ReturnType<typeof setTimeout> | null;
+}
+
+class Chat {
+  readonly #world: World;
+  readonly #connection: Connection;
+  readonly #screen: Screen;
+  readonly #look: Look;
+  readonly #done = Promise.withResolvers<ExitCode>();
+  readonly #sent = new Map<MessageId, Sent>();
+  #self = "";
+  /** Whom a text without a command goes to, as registered. */
+  #current: string | null = null;
+  #leaving = false;
+
+  constructor(
+    command: ChatCommand,
+    world: World,
+    connection: Connection,
+    openScreen: (handlers: ConstructorParameters<typeof Screen>[3]) => Screen,
+  ) {
+    this.#world = world;
+    this.#connection = connection;
+    this.#done.promise.catch(() => {}); // it may fail before anybody waits for it
+    this.#screen = openScreen({
+      line: (text) => this.#line(text),
+      end: () => this.#leave(),
+      interrupt: () => world.interrupt.fire(),
+    });
+    this.#look = lookOf({ color: command.color, full: this.#screen.full }, world.io.env);
+  }
+
+  /** Resolves at the logout; rejects with the reason when the server ends it. */
+  get done(): Promise<ExitCode> {
+    return this.#done.promise;
+  }
+
+  async close(): Promise<void> {
+    this.#screen.close();
+    await this.#connection.logout();
+  }
+
+  notice(notice: Notice): void {
+    switch (notice.kind) {
+      case "attached":
+        this.#self = notice.name;
+        this.#welcome();
+        break;
+      case "message":
+        this.#screen.print(...messageLines(this.#look, this.#now(), notice));
+        break;
+      case "delivered":
+        this.#delivered(notice.id);
+        break;
+      case "undelivered":
+        this.#undelivered(notice);
+        break;
+      default:
+        this.#tell(noticeText(notice));
+    }
+  }
+
+  ended(code: ErrorCode | null): void {
+    for (const { timer } of this.#sent.values()) clearTimeout(timer ?? undefined);
+    this.#screen.close();
+    if (code === null) this.#done.resolve(EXIT.done);
+    else this.#done.reject(new CodedError(code));
+  }
+
+  #line(text: string): void {
+    const action = parseInput(text, { current: this.#current !== null, isUser: (name) => this.#isUser(name) });
+    switch (action.kind) {
+      case "nothing":
+        break;
+      case "help":
+        this.#screen.print(...COMMANDS.map(([usage, meaning]) => `  ${usage.padEnd(16)} ${meaning}`));
+        break;
+      case "list":
+        this.#screen.print(...rosterLines(this.#connection.roster, this.#self).map((line) => `  ${line}`));
+        break;
+      case "logout":
+        this.#leave();
+        return;
+      case "chat":
+        this.#choose(action.to);
+        break;
+      case "send":
+        this.#send(action.to, action.text);
+        break;
+      case "say":
+        if (this.#current === null)
+          this.#warn("nobody is chosen: /chat USER first, or send USER TEXT; /help lists the commands");
+        else this.#send(this.#current, action.text);
+        break;
+      case "wrong":
+        this.#warn(action.problem);
+    }
+    this.#prompt();
+  }
+
+  #welcome(): void {
+    const others = [...this.#connection.roster.values()].filter(
+      ({ name, devices }) => devices.length > 0 && name !== this.#self,
+    );
+    const online =
+      others.length === 0 ? "nobody else is online" : `online: ${others.map(({ name }) => printable(name)).join(", ")}`;
+    this.#screen.print(`Welcome, ${printable(this.#self)}; ${online}. /help lists the commands.`);
+    this.#prompt();
+  }
+
+  #choose(to: string | null): void {
+    if (to === null) {
+      this.#current = null;
+      return;
+    }
+    const name = this.#nameOf(to);
+    if (name === null) this.#warn(`there is no user ${printable(to, 60)}; /list shows who there is`);
+    else this.#current = name;
+  }
+
+  #send(to: string, text: string): void {
+    const id = newMessageId(this.#world.env);
+    const name = this.#nameOf(to) ?? to;
+    const sent: Sent = { to: name, text, timer: setTimeout(() => this.#stillWaiting(id), PATIENCE_MS) };
+    this.#sent.set(id, sent);
+    try {
+      this.#connection.send(to, text, id);
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      this.#forget(id);
+      this.#warn(`not sent: ${problemText(error, text)}`);
+    }
+  }
+
+  #stillWaiting(id: MessageId): void {
+    const sent = this.#sent.get(id);
+    if (sent === undefined) return;
+    sent.timer = null;
+    this.#screen.print(...sentLines(this.#look, this.#now(), { ...sent, waiting: true }));
+  }
+
+  #delivered(id: MessageId): void {
+    const sent = this.#forget(id);
+    if (sent === null) return;
+    if (sent.timer === null) this.#tell(`${printable(sent.to)} has it: ${excerpt(sent.text)}`);
+    else this.#screen.print(...sentLines(this.#look, this.#now(), { ...sent, waiting: false }));
+  }
+
+  #undelivered(notice: Extract<Notice, { kind: "undelivered" }>): void {
+    const sent = this.#forget(notice.id);
+    this.#warn(`${noticeText(notice) ?? ""}${sent === null ? "" : `: ${excerpt(sent.text)}`}`);
+  }
+
+  #forget(id: MessageId): Sent | null {
+    const sent = this.#sent.get(id) ?? null;
+    if (sent?.timer != null) clearTimeout(sent.timer);
+    this.#sent.delete(id);
+    if (this.#leaving && this.#sent.size === 0) this.#done.resolve(EXIT.done);
+    return sent;
+  }
+
+  /** Ends when what is on its way has been confirmed or given up: every message has its own deadline. */
+  #leave(): void {
+    this.#leaving = true;
+    if (this.#sent.size === 0) this.#done.resolve(EXIT.done);
+  }
+
+  #prompt(): void {
+    this.#screen.setPrompt(this.#current === null ? "> " : `${printable(this.#current)}> `);
+  }
+
+  #tell(text: string | null): void {
+    if (text !== null) this.#screen.print(noticeLine(this.#look, this.#now(), text));
+  }
+
+  #warn(text: string): void {
+    this.#screen.print(warningLine(this.#look, this.#now(), text));
+  }
+
+  #now(): number {
+    return this.#world.env.nowMs();
+  }
+
+  #isUser(name: string): boolean {
+    return this.#nameOf(name) !== null;
+  }
+
+  /** A user's name as registered; null when there is none. */
+  #nameOf(name: string): string | null {
+    try {
+      return this.#connection.roster.get(parseUserName(name))?.name ?? null;
+    } catch {
+      return null;
+    }
+  }
+}
+
+const EXCERPT = 60;
+
+function excerpt(text: string): string {
+  return `"${printable(text, EXCERPT)}"`;
+}
+
+function problemText(error: CodedError, text: string): string {
+  if (error.code !== "text.tooLong") return error.detail === "" ? error.code : error.detail;
+  const bytes = new TextEncoder().encode(text).length;
+  return `the text has ${bytes} bytes of UTF-8; at most ${TEXT_MAX_BYTES} fit in a message`;
+}

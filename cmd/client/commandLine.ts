@@ -1,0 +1,150 @@
+/** What the words after `client` ask for. Whether it can be done is not this module's concern. */
+import { expectInteger, expectWord, type OptionSpecs, parseOptions, usage } from "../host/args.ts";
+import type { PasswordOptions } from "../host/password.ts";
+import { printable } from "../host/printable.ts";
+
+export const CLIENT_HELP = `client: private messaging for a group that runs its own server
+
+  client                        log in and chat; /help there lists the commands
+  client send USER [TEXT...]    send one message, read from stdin when there is no text;
+                                waits until a device of USER has it (--timeout 10, --json)
+  client listen                 print messages as they come (--json, --own, --count N, --timeout SECONDS)
+  client users                  who is registered, and who is online (--json)
+
+  --config FILE                 instead of config.json (also: IMS_CONFIG)
+  --user NAME                   instead of a prompt (also: IMS_USER)
+  --password-file FILE          instead of a prompt (also: IMS_PASSWORD_FILE)
+  --password-fd N               the same, from an open file descriptor
+  --no-color                    (also: NO_COLOR)
+  --help, --version
+
+  Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 login refused, 4 server unreachable,
+  5 not delivered in time, 6 not the server we know, 130 interrupted
+`;
+
+const OPTIONS = {
+  config: { type: "text" },
+  user: { type: "text" },
+  "password-file": { type: "text" },
+  "password-fd": { type: "text" },
+  "no-color": { type: "flag" },
+  json: { type: "flag" },
+  own: { type: "flag" },
+  count: { type: "text" },
+  timeout: { type: "text" },
+  wait: { type: "text" },
+  help: { type: "flag", short: "h" },
+  version: { type: "flag" },
+} as const satisfies OptionSpecs;
+type Options = ReturnType<typeof parseOptions<typeof OPTIONS>>["options"];
+type OptionName = keyof typeof OPTIONS;
+
+/** Who logs in, and where; what is missing is taken from the environment or asked for. */
+export interface SignInOptions {
+  readonly config: string | undefined;
+  readonly user: string | undefined;
+  readonly password: PasswordOptions;
+}
+
+export interface ChatCommand extends SignInOptions {
+  readonly kind: "chat";
+  readonly color: boolean;
+}
+
+export interface SendCommand extends SignInOptions {
+  readonly kind: "send";
+  readonly to: string;
+  /** null: read it from stdin. */
+  readonly text: string | null;
+  readonly timeoutSeconds: number;
+  readonly json: boolean;
+}
+
+export interface ListenCommand extends SignInOptions {
+  readonly kind: "listen";
+  readonly json: boolean;
+  /** Also what this user sends from other devices. */
+  readonly own: boolean;
+  readonly count: number | null;
+  readonly timeoutSeconds: number | null;
+}
+
+export interface UsersCommand extends SignInOptions {
+  readonly kind: "users";
+  readonly json: boolean;
+}
+
+export type ClientCommand =
+  | { readonly kind: "help" | "version" }
+  | ChatCommand
+  | SendCommand
+  | ListenCommand
+  | UsersCommand;
+
+const SIGN_IN = ["config", "user", "password-file", "password-fd", "no-color"] as const;
+const DELIVERY_SECONDS = 10;
+const SECONDS_MAX = 30 * 24 * 3600;
+
+/** @throws usage.invalid for anything that `CLIENT_HELP` does not list */
+export function parseClientCommand(argv: readonly string[]): ClientCommand {
+  const { options, words } = parseOptions(argv, OPTIONS);
+  if (options.help) return { kind: "help" };
+  if (options.version) return { kind: "version" };
+  const signIn: SignInOptions = { config: options.config, user: options.user, password: options };
+  const [first, ...rest] = words;
+  if (first === undefined) {
+    expectOptions("client", options, []);
+    return { kind: "chat", color: options["no-color"] !== true, ...signIn };
+  }
+  switch (expectWord(first, ["send", "listen", "users"] as const, "command")) {
+    case "send":
+      return { ...parseSend(options, rest), ...signIn };
+    case "listen":
+      return { ...parseListen(options, rest), ...signIn };
+    case "users":
+      expectOptions("users", options, ["json"]);
+      expectNoWords("users", rest);
+      return { kind: "users", json: options.json === true, ...signIn };
+  }
+}
+
+function parseSend(options: Options, words: readonly string[]): Omit<SendCommand, keyof SignInOptions> {
+  expectOptions("send", options, ["json", "timeout", "wait"]);
+  if (options.wait !== undefined && options.wait !== "delivered") throw usage("--wait: expected delivered");
+  const [to, ...text] = words;
+  if (to === undefined) throw usage("send needs the name of a user");
+  return {
+    kind: "send",
+    to,
+    text: text.length === 0 ? null : text.join(" "),
+    timeoutSeconds: seconds(options.timeout) ?? DELIVERY_SECONDS,
+    json: options.json === true,
+  };
+}
+
+function parseListen(options: Options, words: readonly string[]): Omit<ListenCommand, keyof SignInOptions> {
+  expectOptions("listen", options, ["json", "own", "count", "timeout"]);
+  expectNoWords("listen", words);
+  return {
+    kind: "listen",
+    json: options.json === true,
+    own: options.own === true,
+    count: options.count === undefined ? null : expectInteger("--count", options.count, [1, 1_000_000_000]),
+    timeoutSeconds: seconds(options.timeout),
+  };
+}
+
+function seconds(text: string | undefined): number | null {
+  return text === undefined ? null : expectInteger("--timeout", text, [1, SECONDS_MAX]);
+}
+
+function expectOptions(command: string, options: Options, allowed: readonly OptionName[]): void {
+  const known: readonly string[] = [...SIGN_IN, ...allowed];
+  const wrong = Object.keys(options).find((name) => !known.includes(name));
+  if (wrong !== undefined) throw usage(`--${wrong} does not go with "${command}"; see --help`);
+}
+
+function expectNoWords(command: string, words: readonly string[]): void {
+  const [wrong] = words;
+  if (wrong !== undefined) throw usage(`"${command}" does not take the word ${JSON.stringify(printable(wrong, 60))}`);
+}

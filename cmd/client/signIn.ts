@@ -1,0 +1,133 @@
+/** From options, environment and prompts to a connection that is logged in. */
+import type { Env } from "../../core/env.ts";
+import { CodedError } from "../../core/errors.ts";
+import { parseUserName, type UserName } from "../../core/name.ts";
+import type { Secret } from "../../core/secret.ts";
+import { type ClientConfig, displayName, loadClientConfig } from "../host/config.ts";
+import type { ExitCode } from "../host/exit.ts";
+import type { Io } from "../host/io.ts";
+import { normalizePassword, readPassword } from "../host/password.ts";
+import { Prompter } from "../host/prompt.ts";
+import { loadPublicKey } from "../host/publicKey.ts";
+import type { SignInOptions } from "./commandLine.ts";
+import { Connection, type ConnectionEvents, type OpenOptions } from "./connection.ts";
+import { Progress } from "./progress.ts";
+import type { World } from "./world.ts";
+
+/** A person may mistype twice. */
+const TRIES = 3;
+
+interface Credentials {
+  readonly user: UserName;
+  readonly password: Secret;
+}
+
+/** Where questions are asked, opened when the first one is. */
+export type Questions = () => Prompter;
+
+export interface SignIn extends Omit<OpenOptions, "events"> {
+  readonly events: ConnectionEvents;
+  /** null when stdin is taken. */
+  readonly questions: Questions | null;
+}
+
+/**
+ * Logs in; asks for what the options leave open, and at a terminal again when it was not accepted.
+ * @throws config.invalid, usage.invalid, and what `Connection.open` throws
+ */
+export async function signIn(options: SignInOptions, io: Io, env: Env, how: SignIn): Promise<Connection> {
+  const config = loadClientConfig(options, io.env, io.cwd, io.execDir);
+  const known = loadPublicKey(config.publicKey, displayName(config.publicKey, io.cwd));
+  const person = io.isTTY && how.questions !== null && passwordSource(options, io) === null;
+  const progress = new Progress(io.stderr, person);
+  for (let tries = person ? TRIES : 1; ; tries -= 1) {
+    const { user, password } = await credentials(options, io, how.questions);
+    progress.start("Logging in");
+    try {
+      const clientConfig = { realm: known.realmId, serverPublicKey: known.noise, user, password };
+      return await Connection.open(env, config, clientConfig, how);
+    } catch (error) {
+      if (!(error instanceof CodedError)) throw error;
+      if (error.code === "server.unreachable") throw unreachable(config);
+      if (error.code !== "auth.rejected" || tries <= 1) throw error;
+      progress.stop();
+      io.stderr.write("Name or password not accepted. Please try again.\n");
+    } finally {
+      progress.stop();
+    }
+  }
+}
+
+function unreachable({ host, port, name }: ClientConfig): CodedError {
+  const what = `no server answers at ${host} port ${port}; is it running, and are host and port in ${name} right?`;
+  return new CodedError("server.unreachable", what);
+}
+
+async function credentials(options: SignInOptions, io: Io, questions: Questions | null): Promise<Credentials> {
+  const name = options.user ?? io.env.IMS_USER ?? (await ask(questions, "Name: ", false));
+  const user = parseUserName(name.trim());
+  const given = passwordSource(options, io);
+  if (given !== null) return { user, password: given() };
+  return { user, password: normalizePassword(await ask(questions, "Password: ", true)) };
+}
+
+/** How to read the password that options or environment name; null when they name none. */
+function passwordSource(options: SignInOptions, io: Io): (() => Secret) | null {
+  const named = Object.values(options.password).some((value) => value !== undefined);
+  const file = io.env.IMS_PASSWORD_FILE;
+  const source = named || file === undefined ? options.password : { "password-file": file };
+  if (!named && file === undefined) return null;
+  return () => {
+    const password = readPassword(source, io.cwd);
+    if (password === null) throw new Error("sign-in: no source for the password");
+    return password;
+  };
+}
+
+async function ask(questions: Questions | null, prompt: string, hidden: boolean): Promise<string> {
+  if (questions === null) {
+    throw new CodedError("usage.invalid", "stdin holds the text, so give --user and --password-file or --password-fd");
+  }
+  const prompter = questions();
+  const answer = await (hidden ? prompter.askHidden(prompt) : prompter.ask(prompt));
+  if (answer === null) throw new CodedError("usage.invalid", hidden ? "no password was given" : "no name was given");
+  return answer;
+}
+
+/** Asks on stderr, so that stdout stays for data. */
+export function openPrompter(io: Io, interrupted: () => void): Prompter {
+  return new Prompter({ input: io.stdin, output: io.stderr, terminal: io.isTTY, interrupted });
+}
+
+export interface OneShot extends Omit<OpenOptions, "events"> {
+  readonly events: Omit<ConnectionEvents, "stage">;
+  /** False when stdin is taken. */
+  readonly mayAsk: boolean;
+}
+
+/**
+ * Logs in, runs `fn`, logs out, for commands that do one thing. stdin is left alone unless something has to be asked,
+ * and the terminal is as it was when `fn` runs.
+ */
+export async function withConnection(
+  command: SignInOptions,
+  world: World,
+  how: OneShot,
+  fn: (connection: Connection) => Promise<ExitCode> | ExitCode,
+): Promise<ExitCode> {
+  const { io, env, interrupt } = world;
+  let prompter: Prompter | null = null;
+  const questions: Questions = () => {
+    prompter ??= openPrompter(io, interrupt.fire);
+    return prompter;
+  };
+  const events = { ...how.events, stage: () => {} };
+  const opening = signIn(command, io, env, { ...how, events, questions: how.mayAsk ? questions : null });
+  let connection: Connection | null = null;
+  try {
+    connection = await Promise.race([interrupt.promise, opening]).finally(() => prompter?.close());
+    return await Promise.race([interrupt.promise, fn(connection)]);
+  } finally {
+    await connection?.logout();
+  }
+}

@@ -1,0 +1,13 @@
+/** Text from others, made harmless: it cannot move the cursor, change direction, hide or look like a line of ours. */
+import { printable } from "../../host/printable.ts";
+
+const TAB = "    ";
+const LINES_MAX = 8192;
+
+/** The lines of `text`; every character that has no shape of its own is written as `\u{…}`. */
+export function displayText(text: string): readonly string[] {
+  return text
+    .replaceAll("\t", TAB)
+    .split(/\r?\n/, LINES_MAX)
+    .map((line) => printable(line, Number.MAX_SAFE_INTEGER));
+}

@@ -1,0 +1,104 @@
+/**
+ * Owns the terminal of the chat: a line editor at the bottom, and everything else above it. Without a terminal, or on one
+ * that cannot move its cursor, plain lines in and out.
+ */
+import { createInterface, type Interface } from "node:readline";
+import type { Writable } from "node:stream";
+import type { Io } from "../../host/io.ts";
+import type { Prompter } from "../../host/prompt.ts";
+
+export interface ScreenEvents {
+  /** One line of input. */
+  line(text: string): void;
+  /** End of input: Ctrl-D, or the terminal or pipe is gone. */
+  end(): void;
+  /** Ctrl-C on an empty line. */
+  interrupt(): void;
+}
+
+const CLEAR_DOWN = "\x1b[0J";
+const HISTORY = 500;
+
+export class Screen {
+  /** Whether the cursor can be moved. */
+  readonly full: boolean;
+  readonly #output: Writable & { readonly columns?: number };
+  readonly #prompter: Prompter;
+  readonly #readline: Interface & { prevRows?: number };
+  #closed = false;
+
+  constructor(io: Io, prompter: Prompter, output: Writable & { readonly isTTY?: boolean }, events: ScreenEvents) {
+    this.#output = output;
+    this.#prompter = prompter;
+    this.full = prompter.terminal && output.isTTY === true && io.env.TERM !== "dumb";
+    prompter.setRawMode(this.full);
+    const input = prompter.handOver();
+    const terminal = this.full;
+    this.#readline = createInterface({ input, output, terminal, historySize: HISTORY, prompt: "" });
+    this.#readline.on("line", (text) => {
+      this.#eraseTyped(text);
+      events.line(text);
+    });
+    this.#readline.on("close", () => {
+      if (!this.#closed) events.end();
+    });
+    if (!this.full) return;
+    this.#readline.on("SIGINT", () => {
+      if (this.#readline.line === "") events.interrupt();
+      else this.#clearInput();
+    });
+    this.#readline.on("SIGTSTP", () => this.#suspend());
+  }
+
+  /** What stands before the input. */
+  setPrompt(prompt: string): void {
+    this.#readline.setPrompt(this.full ? prompt : "");
+    if (this.full) this.#readline.prompt(true);
+  }
+
+  /** Writes whole lines above the input, which stays as it is. */
+  print(...lines: readonly string[]): void {
+    if (this.#closed || lines.length === 0) return;
+    const text = `${lines.join("\n")}\n`;
+    if (!this.full) {
+      this.#output.write(text);
+      return;
+    }
+    const { rows } = this.#readline.getCursorPos();
+    this.#output.write(`\r${rows > 0 ? `\x1b[${rows}A` : ""}${CLEAR_DOWN}${text.replaceAll("\n", "\r\n")}`);
+    this.#readline.prevRows = 0;
+    this.#readline.prompt(true);
+  }
+
+  /** Gives the terminal back, the prompt erased. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.full) this.#output.write(`\r${CLEAR_DOWN}`);
+    this.#readline.close();
+    this.#prompter.close();
+  }
+
+  /** The line just entered is shown again, in its final form, by whoever deals with it. */
+  #eraseTyped(text: string): void {
+    if (!this.full) return;
+    const width = Bun.stringWidth(this.#readline.getPrompt() + text);
+    const rows = Math.floor(width / (this.#output.columns ?? 80)) + 1;
+    this.#output.write(`\x1b[${rows}A\r${CLEAR_DOWN}`);
+  }
+
+  #clearInput(): void {
+    this.#readline.write(null, { ctrl: true, name: "e" });
+    this.#readline.write(null, { ctrl: true, name: "u" });
+  }
+
+  /** Ctrl-Z: the terminal is the shell's until `fg`. */
+  #suspend(): void {
+    this.#prompter.setRawMode(false);
+    process.once("SIGCONT", () => {
+      this.#prompter.setRawMode(true);
+      this.#readline.prompt(true);
+    });
+    process.kill(process.pid, "SIGSTOP");
+  }
+}

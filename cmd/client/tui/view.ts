@@ -1,0 +1,78 @@
+/** State as text: the lines of the chat. Nothing here writes. */
+import type { Notice } from "../../../core/peer/clientSession.ts";
+import { printable } from "../../host/printable.ts";
+import { displayText } from "./sanitize.ts";
+
+/** What this terminal can show. */
+export interface Look {
+  readonly color: boolean;
+  /** Whether it takes UTF-8; the words fall back to ASCII when not. */
+  readonly utf8: boolean;
+}
+
+/** Colour only where it is wanted: --no-color, NO_COLOR (no-color.org) and TERM=dumb say no. */
+export function lookOf(
+  options: { color: boolean; full: boolean },
+  env: Readonly<Record<string, string | undefined>>,
+): Look {
+  const plain = (env.NO_COLOR ?? "") !== "" || env.TERM === "dumb" || !options.full;
+  const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || "";
+  return { color: options.color && !plain, utf8: /utf-?8/i.test(locale) };
+}
+
+export function bold(look: Look, text: string): string {
+  return look.color ? `\x1b[1m${text}\x1b[22m` : text;
+}
+
+export function dim(look: Look, text: string): string {
+  return look.color ? `\x1b[2m${text}\x1b[22m` : text;
+}
+
+/** Local time of day. */
+export function clock(ms: number): string {
+  const time = new Date(ms);
+  return `${String(time.getHours()).padStart(2, "0")}:${String(time.getMinutes()).padStart(2, "0")}`;
+}
+
+/** A message that has come, its further lines indented so that none looks like another message. */
+export function messageLines(
+  look: Look,
+  nowMs: number,
+  message: Extract<Notice, { kind: "message" }>,
+): readonly string[] {
+  const who = message.own ? ownHead(look, message.to) : bold(look, printable(message.from));
+  return textLines(look, nowMs, who, message.text);
+}
+
+/** A message of ours, and whether somebody has it: `waiting` when not yet. */
+export function sentLines(
+  look: Look,
+  nowMs: number,
+  sent: { to: string; text: string; waiting: boolean },
+): readonly string[] {
+  const mark = sent.waiting ? (look.utf8 ? "…" : "...") : look.utf8 ? "✓" : "[delivered]";
+  const lines = [...textLines(look, nowMs, ownHead(look, sent.to), sent.text)];
+  lines.push(`${lines.pop() ?? ""} ${dim(look, mark)}`);
+  return lines;
+}
+
+/** A line of the program's own: told apart from messages without colour too. */
+export function noticeLine(look: Look, nowMs: number, text: string): string {
+  return dim(look, `${clock(nowMs)} -- ${text}`);
+}
+
+/** A line that somebody should act on. */
+export function warningLine(look: Look, nowMs: number, text: string): string {
+  return bold(look, `${clock(nowMs)} !! ${text}`);
+}
+
+function ownHead(look: Look, to: string): string {
+  return `you ${look.utf8 ? "→" : "->"} ${bold(look, printable(to))}`;
+}
+
+const INDENT = " ".repeat(6);
+
+function textLines(look: Look, nowMs: number, head: string, text: string): readonly string[] {
+  const [first = "", ...more] = displayText(text);
+  return [`${dim(look, clock(nowMs))} ${head}: ${first}`, ...more.map((line) => `${INDENT}${line}`)];
+}

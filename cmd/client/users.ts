@@ -1,0 +1,32 @@
+/** `client users`: who is registered, and who is online. */
+import { parseUserName } from "../../core/name.ts";
+import type { Notice } from "../../core/peer/clientSession.ts";
+import type { Roster } from "../../core/peer/roster.ts";
+import { EXIT, type ExitCode } from "../host/exit.ts";
+import type { UsersCommand } from "./commandLine.ts";
+import { jsonLine } from "./json.ts";
+import { withConnection } from "./signIn.ts";
+import { rosterLines, rosterOrder } from "./words.ts";
+import type { World } from "./world.ts";
+
+export async function users(command: UsersCommand, world: World): Promise<ExitCode> {
+  let self = "";
+  const notice = (told: Notice) => {
+    if (told.kind === "attached") self = told.name;
+  };
+  const how = { mayAsk: true, events: { notice, ended: () => {} } };
+  return withConnection(command, world, how, ({ roster }) => {
+    const plain = () => `${rosterLines(roster, self).join("\n")}\n`;
+    world.io.stdout.write(command.json ? usersJson(roster, self) : plain());
+    return EXIT.done;
+  });
+}
+
+function usersJson(roster: Roster, self: string): string {
+  const you = parseUserName(self);
+  return rosterOrder(roster)
+    .map(([user, { name, devices }]) =>
+      jsonLine({ type: "user", name, online: devices.length > 0, devices: devices.length, you: user === you }),
+    )
+    .join("");
+}

@@ -1,0 +1,56 @@
+/** What the user is told, in words. Names and texts in it are harmless on a terminal. */
+
+import type { UserName } from "../../core/name.ts";
+import { parseUserName } from "../../core/name.ts";
+import type { Notice } from "../../core/peer/clientSession.ts";
+import type { Roster, RosterEntry } from "../../core/peer/roster.ts";
+import { printable } from "../host/printable.ts";
+
+/** Those online first, then by name. */
+export function rosterOrder(roster: Roster): readonly (readonly [UserName, RosterEntry])[] {
+  const offline = ({ devices }: RosterEntry) => (devices.length > 0 ? 0 : 1);
+  return [...roster].sort(([a, x], [b, y]) => offline(x) - offline(y) || (a < b ? -1 : 1));
+}
+
+/** One line for each user. `self` is the user's own name, as registered. */
+export function rosterLines(roster: Roster, self: string): readonly string[] {
+  const you = parseUserName(self);
+  const width = Math.max(...[...roster.values()].map(({ name }) => name.length), 4);
+  return rosterOrder(roster).map(([user, { name, devices }]) => {
+    const state = devices.length === 0 ? "offline" : "online";
+    const several = devices.length > 1 ? `, ${devices.length} devices` : "";
+    return `${printable(name).padEnd(width)}  ${state}${several}${user === you ? " (you)" : ""}`;
+  });
+}
+
+/** Why a message was not delivered. */
+export function undeliveredText({ to, reason }: Extract<Notice, { kind: "undelivered" }>): string {
+  const name = printable(to);
+  switch (reason) {
+    case "unknown":
+      return `there is no user ${name}`;
+    case "offline":
+      return `${name} is not logged in; the message was not delivered and is dropped`;
+    case "late":
+      return `${name} has not confirmed the message in time; it is dropped`;
+  }
+}
+
+/** The line for a notice that is no message; null for one that is not told in the chat. */
+export function noticeText(notice: Exclude<Notice, { kind: "message" }>): string | null {
+  switch (notice.kind) {
+    case "presence":
+      if (notice.before === 0 && notice.devices > 0) return `${printable(notice.name)} is online`;
+      if (notice.before > 0 && notice.devices === 0) return `${printable(notice.name)} is offline`;
+      return null;
+    case "unregistered":
+      return `${printable(notice.name)} is no longer a user here`;
+    case "unreadable":
+      return `a message from ${printable(notice.from)} could not be read (${notice.code}); it was not confirmed`;
+    case "undelivered":
+      return undeliveredText(notice);
+    case "attached":
+    case "delivered":
+      return null;
+  }
+}

@@ -1,0 +1,113 @@
+/** `sconf.json` and `config.json`: where they are looked for and what may stand in them (README, "Configuration"). */
+import { existsSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { CodedError } from "../../core/errors.ts";
+import { parseHost, parseRange } from "./addresses.ts";
+import { readTextFile } from "./files.ts";
+import { parseJson } from "./json.ts";
+import { type Infer, integer, list, object, oneOf, optional, type Schema, text, version } from "./schema.ts";
+
+const MAX_BYTES = 64 * 1024;
+const host = text("a host name or an IP address without brackets", parseHost);
+const path = text("a path", (found) => (found === "" || found.includes("\0") ? null : found));
+const proxies = list(text("an IP address or a range such as 10.0.0.0/8", parseRange), 64);
+
+/**
+ * `frameBytes` is a WebSocket message: at most the Noise limit, and at least what a text of 8 KiB takes when it is
+ * sealed for several devices.
+ */
+const limits = object({
+  connectionsPerAddress: optional(integer(1, 100_000), 64),
+  loginsInWork: optional(integer(1, 1024), 8),
+  handshakeSeconds: optional(integer(1, 600), 10),
+  loginSeconds: optional(integer(1, 3600), 60),
+  frameBytes: optional(integer(16_384, 65_536), 65_536),
+  devicesPerUser: optional(integer(1, 64), 8),
+});
+
+const serverFile = object({
+  version: version(1),
+  host,
+  port: integer(0, 65_535),
+  privateKey: path,
+  users: path,
+  data: optional(path, "data"),
+  logLevel: optional(oneOf("debug", "info", "warn", "error"), "info"),
+  trustedProxies: optional(proxies, []),
+  limits: optional(limits, new Map()),
+});
+
+const clientFile = object({ version: version(1), host, port: integer(1, 65_535), publicKey: path });
+
+/** What `sconf.json` says; `privateKey`, `users` and `data` are absolute. Port 0 lets the system choose one. */
+export type ServerConfig = Infer<typeof serverFile> & ConfigFile;
+/** What `config.json` says; `publicKey` is absolute. */
+export type ClientConfig = Infer<typeof clientFile> & ConfigFile;
+
+interface ConfigFile {
+  /** Absolute path of the file itself. */
+  readonly file: string;
+  /** The path as errors call it: as short as it can be from where the user stands. */
+  readonly name: string;
+}
+
+export interface Flags {
+  /** `--config`. */
+  readonly config?: string | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * Reads `--config`, else what `IMS_SCONF` names, else `sconf.json` of the folder `cwd`, else that of `execDir`.
+ * @throws config.invalid, one line with file, key and what is expected
+ */
+export function loadServerConfig(flags: Flags, env: Environment, cwd: string, execDir: string): ServerConfig {
+  const file = find({ name: "sconf.json", named: flags.config ?? env.IMS_SCONF, cwd, execDir });
+  const config = load(serverFile, file, cwd);
+  const { privateKey, users, data } = config;
+  return { ...config, privateKey: beside(file, privateKey), users: beside(file, users), data: beside(file, data) };
+}
+
+/**
+ * Reads `--config`, else what `IMS_CONFIG` names, else `config.json` of the folder `cwd`, else that of `execDir`.
+ * @throws config.invalid, one line with file, key and what is expected
+ */
+export function loadClientConfig(flags: Flags, env: Environment, cwd: string, execDir: string): ClientConfig {
+  const file = find({ name: "config.json", named: flags.config ?? env.IMS_CONFIG, cwd, execDir });
+  const config = load(clientFile, file, cwd);
+  return { ...config, publicKey: beside(file, config.publicKey) };
+}
+
+interface Search {
+  readonly name: string;
+  readonly named: string | undefined;
+  readonly cwd: string;
+  readonly execDir: string;
+}
+
+function find({ name, named, cwd, execDir }: Search): string {
+  if (named !== undefined && named !== "") return resolve(cwd, named);
+  const file = [join(cwd, name), join(execDir, name)].find((candidate) => existsSync(candidate));
+  if (file !== undefined) return file;
+  throw new CodedError("config.invalid", `${name}: not found in ${cwd} or ${execDir}; name it with --config FILE`);
+}
+
+function load<T>(schema: Schema<T>, file: string, cwd: string): T & ConfigFile {
+  const name = displayName(file, cwd);
+  const value = parseJson(readTextFile(file, { name, maxBytes: MAX_BYTES }), name);
+  return { ...schema.read(value, { file: name, key: "" }), file, name };
+}
+
+/** `path` as seen from the folder `cwd`, or as it is when it lies elsewhere. */
+export function displayName(path: string, cwd: string): string {
+  const short = relative(cwd, path);
+  return short === "" || short.startsWith("..") ? path : short;
+}
+
+function beside(file: string, target: string): string {
+  return resolve(dirname(file), target);
+}
+
+/** The limits of a file that names none. */
+export const DEFAULT_LIMITS: ServerConfig["limits"] = limits.read(new Map(), { file: "", key: "" });

@@ -1,0 +1,76 @@
+/** How a program ends: the exit codes, and the one line that an error becomes. */
+import { CodedError, type ErrorCode } from "../../core/errors.ts";
+import { printable } from "./printable.ts";
+
+export const EXIT = {
+  done: 0,
+  failed: 1,
+  /** Usage or configuration. */
+  usage: 2,
+  /** The server refused the login. */
+  refused: 3,
+  /** The server cannot be reached. */
+  unreachable: 4,
+  /** Not delivered in time. */
+  undelivered: 5,
+  /** Not the server we know. */
+  foreign: 6,
+  interrupted: 130,
+  terminated: 143,
+} as const;
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Codes that are not here end with 1. */
+const CODES: { readonly [C in ErrorCode]?: ExitCode } = {
+  "config.invalid": EXIT.usage,
+  "usage.invalid": EXIT.usage,
+  "name.invalid": EXIT.usage,
+  "password.invalid": EXIT.usage,
+  "text.tooLong": EXIT.usage,
+  "auth.rejected": EXIT.refused,
+  "auth.tooManyDevices": EXIT.refused,
+  "auth.ended": EXIT.refused,
+  "server.unreachable": EXIT.unreachable,
+  "server.stopping": EXIT.unreachable,
+  "connection.lost": EXIT.unreachable,
+  "message.undelivered": EXIT.undelivered,
+  "channel.handshake": EXIT.foreign,
+  "host.interrupted": EXIT.interrupted,
+  "host.terminated": EXIT.terminated,
+};
+
+/** What is said when an error brings no words of its own. */
+const SENTENCES: { readonly [C in ErrorCode]?: string } = {
+  "auth.rejected": "name or password not accepted",
+  "auth.tooManyDevices": "you are logged in on too many devices; log out on one of them",
+  "auth.ended": "the server has ended this login: the user was removed or locked, or has a new password",
+  "channel.handshake": "this is not the server you know: it does not hold the key in your server.pub",
+  "channel.deadline": "the login took too long; try again",
+  "channel.record": "what the server sent was altered on the way; the connection was closed",
+  "connection.lost": "the connection to the server is lost",
+  "server.fault": "the server had a fault and closed the connection; its log says more",
+  "server.slowReader": "the server closed the connection, because it was not read from fast enough",
+  "server.stopping": "the server is stopping",
+  "server.unreachable": "no server answers",
+  "state.unexpected": "the server sent something that has no place there; the connection was closed",
+  "wire.malformed": "the server sent something that is not IMS; the connection was closed",
+  "wire.version": "the server speaks another version of IMS; use a client of the same version",
+};
+
+export interface Ending {
+  readonly code: ExitCode;
+  /** For stderr, without a line end; null when there is nothing to say. */
+  readonly line: string | null;
+}
+
+/** The end that `error` makes. What is not a `CodedError` is a fault of ours, and says so. */
+export function endingOf(error: unknown): Ending {
+  if (!(error instanceof CodedError)) {
+    const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return { code: EXIT.failed, line: `ims: this is a fault in the program: ${printable(what)}` };
+  }
+  const code = CODES[error.code] ?? EXIT.failed;
+  if (error.code === "host.interrupted" || error.code === "host.terminated") return { code, line: null };
+  const what = error.detail === "" ? (SENTENCES[error.code] ?? error.code) : error.detail;
+  return { code, line: `ims: ${printable(what)}` };
+}

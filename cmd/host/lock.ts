@@ -1,0 +1,96 @@
+/**
+ * Locks between processes. The operating system holds them, through SQLite, so they end with the process that took
+ * them, however it ends: there is no stale lock, and no process id to misread in another container. The lock file
+ * itself is empty and stays; it means nothing while nobody holds it.
+ */
+import { Database } from "bun:sqlite";
+import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { CodedError } from "../../core/errors.ts";
+import { resolveLink, systemReason } from "./files.ts";
+
+const RETRY_MS = 25;
+const WAIT_MS = 5000;
+
+/** A lock that is held until it is disposed or the process ends. */
+export class FileLock {
+  #database: Database | null;
+
+  private constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /**
+   * Takes the lock at `path`, or returns null when another process, or another place in this one, holds it.
+   * @throws file.failed when the lock file cannot be made
+   */
+  static tryTake(path: string): FileLock | null {
+    touch(path);
+    const database = new Database(path, { readwrite: true, create: false });
+    try {
+      database.run("PRAGMA journal_mode = MEMORY"); // or the first transaction would leave a journal beside the lock
+      database.run("BEGIN EXCLUSIVE");
+      return new FileLock(database);
+    } catch (error) {
+      database.close();
+      if (error instanceof Error && "code" in error && error.code === "SQLITE_BUSY") return null;
+      throw new CodedError("file.failed", `${path}: cannot be locked`, { cause: error });
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#database?.close();
+    this.#database = null;
+  }
+}
+
+function touch(path: string): void {
+  try {
+    closeSync(openSync(path, "a", 0o600));
+  } catch (error) {
+    throw new CodedError("file.failed", `${path}: cannot be made: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/**
+ * Runs `fn` while no other process writes `path`; waits for another writer for up to `waitMs`.
+ * @throws file.locked when it took longer
+ */
+export async function withLock<T>(path: string, fn: () => T | Promise<T>, waitMs = WAIT_MS): Promise<T> {
+  const lockPath = `${resolveLink(path)}.lock`;
+  for (let waited = 0; ; waited += RETRY_MS) {
+    using lock = FileLock.tryTake(lockPath);
+    if (lock !== null) return await fn();
+    if (waited >= waitMs) throw new CodedError("file.locked", `${path}: another program is changing it; try again`);
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+  }
+}
+
+/** The lock of a server on its `data/` folder. */
+export type DataLock = FileLock;
+
+/**
+ * Makes `folder` (mode 0700) when it is missing, and takes it for this process.
+ * @throws file.locked when another server uses it
+ * @throws file.failed when it cannot be made or written
+ */
+export function lockFolder(folder: string): DataLock {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new CodedError("file.failed", `${folder}: cannot be made: ${systemReason(error)}`, { cause: error });
+  }
+  const lock = FileLock.tryTake(join(folder, LOCK_NAME));
+  if (lock === null) throw new CodedError("file.locked", `${folder}: another server uses this folder; stop it first`);
+  return lock;
+}
+
+/** Whether a running server holds `folder`. Changes nothing, also when the folder is not there. */
+export function folderIsLocked(folder: string): boolean {
+  const path = join(folder, LOCK_NAME);
+  if (!existsSync(path)) return false;
+  using lock = FileLock.tryTake(path);
+  return lock === null;
+}
+
+const LOCK_NAME = "server.lock";

@@ -1,0 +1,81 @@
+/**
+ * JSON lines for whoever runs a server. Only the fields listed here can be logged, each a plain value: there is no way
+ * to hand over a key, a frame, a message or an error of a dependency. One event is one line, whatever it holds.
+ */
+
+const LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = (typeof LEVELS)[number];
+
+const TEXT_FIELDS = [
+  "address",
+  "code",
+  "connection",
+  "device",
+  "file",
+  "fingerprint",
+  "from",
+  "host",
+  "reason",
+  "signal",
+  "state",
+  "to",
+  "user",
+  "version",
+] as const;
+const NUMBER_FIELDS = ["bytes", "closeCode", "connections", "count", "devices", "durationMs", "port", "users"] as const;
+
+export type LogFields = { readonly [K in (typeof TEXT_FIELDS)[number]]?: string } & {
+  readonly [K in (typeof NUMBER_FIELDS)[number]]?: number;
+};
+
+const VALUE_MAX = 512;
+
+export interface LogOptions {
+  /** Events below it are dropped. */
+  readonly level: LogLevel;
+  /** Receives one line with its line end. */
+  readonly write: (line: string) => void;
+  readonly nowMs: () => number;
+}
+
+/** `event` is a fixed phrase of ours, such as `user.login`; what varies goes into fields. */
+export type LogEvent = (event: string, fields?: LogFields) => void;
+export type Log = { readonly [L in LogLevel]: LogEvent };
+
+export function createLog({ level, write, nowMs }: LogOptions): Log {
+  const at = (own: LogLevel): LogEvent => {
+    if (LEVELS.indexOf(own) < LEVELS.indexOf(level)) return () => {};
+    return (event, fields = {}) => {
+      const line = { time: new Date(nowMs()).toISOString(), level: own, event, ...listed(fields) };
+      write(`${escapeUnprintable(JSON.stringify(line))}\n`);
+    };
+  };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+/** Types can be cast away, so what they say is checked once more. */
+function listed(fields: LogFields): Record<string, string | number> {
+  const out: Record<string, string | number> = {};
+  for (const key of TEXT_FIELDS) {
+    const value: unknown = fields[key];
+    if (typeof value === "string") out[key] = value.slice(0, VALUE_MAX);
+  }
+  for (const key of NUMBER_FIELDS) {
+    const value: unknown = fields[key];
+    if (typeof value === "number" && Number.isFinite(value)) out[key] = value;
+  }
+  return out;
+}
+
+// What JSON.stringify leaves and a terminal acts on: DEL, C1, direction overrides, zero width, line separators.
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
+
+function escapeUnprintable(json: string): string {
+  return json.replace(UNPRINTABLE, (character) =>
+    Array.from({ length: character.length }, (_, at) => `\\u${hex4(character.charCodeAt(at))}`).join(""),
+  );
+}
+
+function hex4(code: number): string {
+  return code.toString(16).padStart(4, "0");
+}

@@ -1,0 +1,35 @@
+/** The server: reads the command line and runs what it asks for. */
+
+import { hostEnv } from "./host/env.ts";
+import { EXIT, type ExitCode } from "./host/exit.ts";
+import type { Io } from "./host/io.ts";
+import { runMain } from "./host/main.ts";
+import { versionLine } from "./host/version.ts";
+import { runAdmin } from "./server/admin.ts";
+import { parseServerCommand, SERVER_HELP } from "./server/commandLine.ts";
+import { run } from "./server/run.ts";
+
+async function server(argv: readonly string[], io: Io): Promise<ExitCode> {
+  const command = parseServerCommand(argv);
+  switch (command.kind) {
+    case "help":
+      io.stdout.write(SERVER_HELP);
+      return EXIT.done;
+    case "version":
+      io.stdout.write(versionLine("server"));
+      return EXIT.done;
+    case "run":
+      return run(command, io, hostEnv, stopSignal());
+    default:
+      return runAdmin(command, io, hostEnv);
+  }
+}
+
+/** Resolves with the first signal that asks to stop. */
+function stopSignal(): Promise<string> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => resolve(signal));
+  });
+}
+
+await runMain(server);

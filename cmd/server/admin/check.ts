@@ -1,0 +1,141 @@
+/** `server check`: whether `server` would start, part by part. Changes nothing. */
+import { accessSync, constants, existsSync, statSync } from "node:fs";
+import { createServer } from "node:net";
+import { dirname, join } from "node:path";
+import { equalBytes } from "../../../core/crypto/compare.ts";
+import type { CryptoProvider } from "../../../core/crypto/provider.ts";
+import type { Env } from "../../../core/env.ts";
+import { CodedError } from "../../../core/errors.ts";
+import { displayName, loadServerConfig, type ServerConfig } from "../../host/config.ts";
+import { EXIT, type ExitCode } from "../../host/exit.ts";
+import { systemCode, systemReason } from "../../host/files.ts";
+import type { Io } from "../../host/io.ts";
+import { folderIsLocked } from "../../host/lock.ts";
+import { printable } from "../../host/printable.ts";
+import { fingerprint, loadPublicKey } from "../../host/publicKey.ts";
+import type { WithConfig } from "../commandLine.ts";
+import { expectSafeHost, openRealm, type Realm } from "../realm.ts";
+import { loadUsers } from "../users.ts";
+
+/** Prints a line for each part. @returns 0 when a server would start, else 2 */
+export async function checkRealm(command: WithConfig, io: Io, env: Env): Promise<ExitCode> {
+  let exit: ExitCode = EXIT.done;
+  const part = async (check: () => string | Promise<string>): Promise<void> => {
+    const [mark, what] = await outcome(check);
+    if (mark === "bad") exit = EXIT.usage;
+    io.stdout.write(`${mark.padEnd(3)}  ${printable(what)}\n`);
+  };
+
+  let config: ServerConfig | null = null;
+  await part(() => {
+    config = loadServerConfig(command, io.env, io.cwd, io.execDir);
+    return `${config.name}: host ${config.host}, port ${config.port}`;
+  });
+  if (config === null) return exit;
+  await checkSecrets(command, io, env.crypto, part);
+  await checkMachine(config, io.cwd, part);
+  return exit;
+}
+
+type Part = (check: () => string | Promise<string>) => Promise<void>;
+
+async function outcome(check: () => string | Promise<string>): Promise<readonly ["ok" | "bad", string]> {
+  try {
+    return ["ok", await check()];
+  } catch (error) {
+    if (error instanceof CodedError) return ["bad", error.detail];
+    throw error;
+  }
+}
+
+async function checkSecrets(command: WithConfig, io: Io, crypto: CryptoProvider, part: Part): Promise<void> {
+  using stack = new DisposableStack();
+  let opened: Realm | null = null;
+  await part(() => {
+    const realm = stack.use(openRealm(command, io, crypto));
+    opened = realm;
+    return keyLine(realm, io.cwd, crypto);
+  });
+  if (opened === null) return;
+  const realm: Realm = opened;
+  await part(() => publicKeyLine(realm, io.cwd));
+  await part(() => {
+    const users = Array.from(loadUsers(realm.usersFile).values());
+    return `${realm.usersFile.name}: ${users.length} users, ${users.filter((user) => !user.active).length} locked`;
+  });
+}
+
+function keyLine(realm: Realm, cwd: string, crypto: CryptoProvider): string {
+  expectSafeHost(realm);
+  const demo = realm.keys.demo ? ", the demo key that everybody knows" : "";
+  return `${displayName(realm.config.privateKey, cwd)}: ${fingerprint(crypto, realm.keys.publicKey)}${demo}`;
+}
+
+/** What lies beside the private key is what an operator gives to users. */
+function publicKeyLine(realm: Realm, cwd: string): string {
+  const path = join(dirname(realm.config.privateKey), "server.pub");
+  const name = displayName(path, cwd);
+  if (!existsSync(path)) return `${name}: not there; clients have their own`;
+  const { realmId, noise } = loadPublicKey(path, name);
+  const own = realm.keys.publicKey;
+  if (equalBytes(realmId, own.realmId) && equalBytes(noise, own.noise)) return `${name}: belongs to the private key`;
+  throw new CodedError("config.invalid", `${name}: does not belong to the private key beside it`);
+}
+
+async function checkMachine(config: ServerConfig, cwd: string, part: Part): Promise<void> {
+  const name = displayName(config.data, cwd);
+  let running = false;
+  await part(() => {
+    running = expectDataFolder(config.data, name);
+    return `${name}: ${running ? "in use by a running server" : "can be used"}`;
+  });
+  await part(async () => {
+    const problem = await listenProblem(config);
+    if (problem === null) return `port ${config.port}: free`;
+    if (problem === "EADDRINUSE" && running) return `port ${config.port}: in use by a running server`;
+    throw new CodedError("config.invalid", `${config.name}: ${listenWords(problem, config)}`);
+  });
+}
+
+/** Whether a server holds the folder. @throws config.invalid when it cannot be used */
+function expectDataFolder(folder: string, name: string): boolean {
+  try {
+    const existing = nearestExisting(folder);
+    if (!statSync(existing).isDirectory()) throw new CodedError("config.invalid", `${name}: not a folder`);
+    accessSync(existing, constants.W_OK | constants.X_OK);
+    return folderIsLocked(folder);
+  } catch (error) {
+    if (error instanceof CodedError) throw error;
+    throw new CodedError("config.invalid", `${name}: cannot be written: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+function nearestExisting(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path));
+}
+
+/** null when a server can listen, else the code of what is in the way. */
+function listenProblem({ host, port }: ServerConfig): Promise<string | null> {
+  return new Promise((resolve) => {
+    const probe = createServer();
+    probe.once("error", (error) => resolve(systemCode(error) || "unknown"));
+    probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(null)));
+  });
+}
+
+/** Why a server cannot listen, in words that name the key to change. */
+export function listenWords(code: string, { host, port }: Pick<ServerConfig, "host" | "port">): string {
+  switch (code) {
+    case "EADDRINUSE":
+      return `port: ${port} is in use by another program`;
+    case "EACCES":
+      return `port: ${port} needs more rights; take one from 1024 up`;
+    case "EADDRNOTAVAIL":
+      return `host: ${host} is not an address of this machine`;
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return `host: ${host} is not known to this machine`;
+    default:
+      return `host or port: cannot listen on ${host} port ${port} (${code})`;
+  }
+}

@@ -1,0 +1,151 @@
+/** `server user …`: every change is one replacement of `users.json`, which a running server notices. */
+import type { Env } from "../../../core/env.ts";
+import { CodedError } from "../../../core/errors.ts";
+import { registerUser } from "../../../core/kdc/register.ts";
+import { parseUserName, type UserName } from "../../../core/name.ts";
+import type { RegistrationRecord } from "../../../core/opaque/record.ts";
+import { usage } from "../../host/args.ts";
+import { EXIT, type ExitCode } from "../../host/exit.ts";
+import type { Io } from "../../host/io.ts";
+import { askNewPassword, readPassword } from "../../host/password.ts";
+import { Prompter } from "../../host/prompt.ts";
+import type { ListCommand, LockCommand, PasswordCommand, RemoveCommand, UserCommand } from "../commandLine.ts";
+import { serverKeys } from "../keyring.ts";
+import { openRealm, type Realm } from "../realm.ts";
+import { changeUsers, loadUsers, type User, type Users } from "../users.ts";
+
+/**
+ * @throws user.unknown, user.exists, name.invalid, password.invalid, host.interrupted, and what the files throw;
+ * then nothing was changed
+ */
+export async function userCommand(command: UserCommand, io: Io, env: Env): Promise<ExitCode> {
+  using realm = openRealm(command, io, env.crypto);
+  switch (command.action) {
+    case "list":
+      return listUsers(command, realm, io);
+    case "add":
+    case "passwd":
+      return setPassword(command, realm, io, env);
+    case "remove":
+      return removeUser(command, realm, io);
+    case "lock":
+    case "unlock":
+      return setActive(command, realm, io);
+  }
+}
+
+async function setPassword(command: PasswordCommand, realm: Realm, io: Io, env: Env): Promise<ExitCode> {
+  const name = parseUserName(command.name);
+  const shown = command.action === "add" ? expectFree(realm, name, command.name) : expectUser(loadOf(realm), name).name;
+  const record = await newRecord(command, { realm, name, shown, io, env });
+  const changedAt = new Date(env.nowMs()).toISOString();
+  await changeUsers(realm.usersFile, (users) => {
+    if (command.action === "add" && users.has(name)) throw exists(shown);
+    const fresh: User = { name: shown, active: true, record, changedAt, epoch: 1 };
+    const old = command.action === "add" ? null : expectUser(users, name);
+    return withUser(users, name, old === null ? fresh : { ...old, record, changedAt, epoch: old.epoch + 1 });
+  });
+  io.stdout.write(command.action === "add" ? `${shown} is registered.\n` : `${shown} has a new password.\n`);
+  return EXIT.done;
+}
+
+interface Registering {
+  readonly realm: Realm;
+  readonly name: UserName;
+  /** As registered. */
+  readonly shown: string;
+  readonly io: Io;
+  readonly env: Env;
+}
+
+async function newRecord(command: PasswordCommand, registering: Registering): Promise<RegistrationRecord> {
+  const { realm, name, shown, io, env } = registering;
+  using password =
+    readPassword(command.password, io.cwd) ?? (await prompting(io, (prompter) => askNewPassword(prompter, shown)));
+  using keys = serverKeys(realm.keys, env.crypto);
+  return await registerUser(env, { realm: keys.realm, keys: keys.opaque }, name, password);
+}
+
+async function removeUser(command: RemoveCommand, realm: Realm, io: Io): Promise<ExitCode> {
+  const name = parseUserName(command.name);
+  const { name: shown } = expectUser(loadOf(realm), name);
+  if (!command.yes && !(await confirmed(shown, io))) {
+    io.stderr.write("Nothing was changed.\n");
+    return EXIT.failed;
+  }
+  await changeUsers(realm.usersFile, (users) => {
+    expectUser(users, name);
+    return new Map(Array.from(users).filter(([other]) => other !== name));
+  });
+  io.stdout.write(`${shown} is removed.\n`);
+  return EXIT.done;
+}
+
+async function confirmed(name: string, io: Io): Promise<boolean> {
+  if (!io.isTTY) throw usage("user remove asks on a terminal; without one it needs --yes");
+  const answer = await prompting(io, (prompter) => prompter.ask(`Remove ${name} for good? (yes/no) `));
+  return /^y(es)?$/i.test(answer?.trim() ?? "");
+}
+
+async function setActive(command: LockCommand, realm: Realm, io: Io): Promise<ExitCode> {
+  const name = parseUserName(command.name);
+  const active = command.action === "unlock";
+  let shown = "";
+  await changeUsers(realm.usersFile, (users) => {
+    const user = expectUser(users, name);
+    shown = user.name;
+    return withUser(users, name, { ...user, active });
+  });
+  io.stdout.write(`${shown} is ${active ? "active" : "locked"}.\n`);
+  return EXIT.done;
+}
+
+function listUsers(command: ListCommand, realm: Realm, io: Io): ExitCode {
+  for (const { name, active, changedAt, epoch } of loadOf(realm).values()) {
+    const status = active ? "active" : "locked";
+    const line = command.json
+      ? JSON.stringify({ type: "user", name, status, changedAt, epoch })
+      : `${name.padEnd(32)}  ${status}  ${changedAt}`;
+    io.stdout.write(`${line}\n`);
+  }
+  return EXIT.done;
+}
+
+function loadOf(realm: Realm): Users {
+  return loadUsers(realm.usersFile);
+}
+
+function withUser(users: Users, name: UserName, user: User): Users {
+  return new Map([...users, [name, user]]);
+}
+
+function expectUser(users: Users, name: UserName): User {
+  const user = users.get(name);
+  if (user === undefined) throw new CodedError("user.unknown", `no user ${name} is registered; see: server user list`);
+  return user;
+}
+
+/** The name as it will be shown. */
+function expectFree(realm: Realm, name: UserName, shown: string): string {
+  const user = loadOf(realm).get(name);
+  if (user !== undefined) throw exists(user.name);
+  return shown;
+}
+
+function exists(name: string): CodedError {
+  return new CodedError("user.exists", `${name} is registered already; for a new password: server user passwd ${name}`);
+}
+
+/** Lends a prompter and gives the terminal back, whatever happens. */
+async function prompting<T>(io: Io, fn: (prompter: Prompter) => Promise<T>): Promise<T> {
+  const interrupted = (): void => {
+    prompter.close();
+    process.kill(process.pid, "SIGINT");
+  };
+  const prompter = new Prompter({ input: io.stdin, output: io.stderr, terminal: io.isTTY, interrupted });
+  try {
+    return await fn(prompter);
+  } finally {
+    prompter.close();
+  }
+}

@@ -1,0 +1,69 @@
+/** `server run`: from the configuration to a server that serves, until it is told to stop. */
+import type { Env } from "../../core/env.ts";
+import { CodedError } from "../../core/errors.ts";
+import type { Flags, ServerConfig } from "../host/config.ts";
+import { EXIT, type ExitCode } from "../host/exit.ts";
+import { systemCode, systemReason } from "../host/files.ts";
+import type { Io } from "../host/io.ts";
+import { lockFolder } from "../host/lock.ts";
+import { createLog } from "../host/log.ts";
+import { fingerprint } from "../host/publicKey.ts";
+import { VERSION } from "../host/version.ts";
+import { Driver } from "./driver.ts";
+import { serverKeys } from "./keyring.ts";
+import { type Listener, listen } from "./listener.ts";
+import { expectSafeHost, openRealm } from "./realm.ts";
+import { loadUsers } from "./users.ts";
+import { watchFile } from "./watch.ts";
+
+/**
+ * Serves until `stopped` resolves with the signal that asked for it.
+ * @throws config.invalid, file.locked, file.failed, port.busy
+ */
+export async function run(flags: Flags, io: Io, env: Env, stopped: Promise<string>): Promise<ExitCode> {
+  using realm = openRealm(flags, io, env.crypto);
+  expectSafeHost(realm);
+  const { config, keys, usersFile } = realm;
+  const users = loadUsers(usersFile);
+  using _data = lockFolder(config.data);
+  const log = createLog({ level: config.logLevel, write: (line) => io.stderr.write(line), nowMs: () => env.nowMs() });
+  using machineKeys = serverKeys(keys, env.crypto);
+  const driver = new Driver(env, machineKeys, { users, limits: config.limits, log });
+  const listener = open(config, driver);
+  using _watch = watchFile({
+    path: config.users,
+    load: () => loadUsers(usersFile),
+    changed: (now) => {
+      driver.setUsers(now);
+      log.info("users.loaded", { file: usersFile.name, users: now.size });
+    },
+    broken: ({ detail }) =>
+      log.error("users.refused", { file: usersFile.name, reason: detail, state: "the last good users stay" }),
+  });
+  log.info("server.listening", {
+    host: config.host,
+    port: listener.port,
+    users: users.size,
+    fingerprint: fingerprint(env.crypto, keys.publicKey),
+    version: VERSION,
+    ...(keys.demo ? { state: "demo realm: everybody knows its key" } : {}),
+  });
+  const signal = await stopped;
+  log.info("server.stopping", { signal, ...driver.online });
+  await listener.stop();
+  log.info("server.stopped");
+  return EXIT.done;
+}
+
+function open(config: ServerConfig, driver: Driver): Listener {
+  try {
+    return listen(config, driver);
+  } catch (error) {
+    const { host, port, name } = config;
+    const why =
+      systemCode(error) === "EADDRINUSE"
+        ? "the port is in use: stop what uses it, or change port in"
+        : `${systemReason(error)}; see host and port in`;
+    throw new CodedError("port.busy", `cannot listen on ${host} port ${port}: ${why} ${name}`, { cause: error });
+  }
+}

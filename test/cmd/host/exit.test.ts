@@ -1,0 +1,26 @@
+import { expect, test } from "bun:test";
+import { endingOf } from "../../../cmd/host/exit.ts";
+import { CodedError, type ErrorCode } from "../../../core/errors.ts";
+
+test.each<readonly [ErrorCode, string, number, string | null]>([
+  ["config.invalid", "sconf.json: port: missing", 2, "ims: sconf.json: port: missing"],
+  ["usage.invalid", "unknown option --x", 2, "ims: unknown option --x"],
+  ["name.invalid", "a user name is …", 2, "ims: a user name is …"],
+  ["text.tooLong", "too long", 2, "ims: too long"],
+  ["password.invalid", "the password is empty", 2, "ims: the password is empty"],
+  ["file.failed", "f: the disk is full", 1, "ims: f: the disk is full"],
+  ["user.unknown", "no user x", 1, "ims: no user x"],
+  ["auth.rejected", "", 3, "ims: name or password not accepted"],
+  ["auth.tooManyDevices", "", 3, "ims: you are logged in on too many devices; log out on one of them"],
+  ["host.interrupted", "", 130, null],
+  ["state.unexpected", "", 1, "ims: state.unexpected"],
+  ["config.invalid", "a\nb\u001b[2Jc\u202e", 2, "ims: a\\u{a}b\\u{1b}[2Jc\\u{202e}"],
+])("%s, %j ends with %d", (code, detail, exit, line) => {
+  expect<unknown>(endingOf(new CodedError(code, detail))).toEqual({ code: exit, line });
+});
+
+test("a bug says that it is one", () => {
+  const line = "ims: this is a fault in the program: TypeError: x is\\u{a}undefined";
+  expect(endingOf(new TypeError("x is\nundefined"))).toEqual({ code: 1, line });
+  expect(endingOf("thrown").code).toBe(1);
+});

@@ -1,0 +1,51 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { createLog, type LogFields, type LogLevel } from "../../../cmd/host/log.ts";
+import { Secret } from "../../../core/secret.ts";
+
+function lines(level: LogLevel, fields?: LogFields): string[] {
+  const out: string[] = [];
+  const log = createLog({ level, write: (line) => out.push(line), nowMs: () => Date.UTC(2026, 0, 2, 3, 4, 5, 6) });
+  for (const own of ["debug", "info", "warn", "error"] as const) log[own]("x.y", fields);
+  return out;
+}
+
+test("one JSON line for each event", () => {
+  expect(lines("error", { user: "alice", port: 4040 })).toEqual([
+    '{"time":"2026-01-02T03:04:05.006Z","level":"error","event":"x.y","user":"alice","port":4040}\n',
+  ]);
+});
+
+test.each([
+  ["debug", 4],
+  ["info", 3],
+  ["warn", 2],
+  ["error", 1],
+] as const)("level %s lets %d of four through", (level, count) => {
+  expect(lines(level).length).toBe(count);
+});
+
+test("whatever a field holds, a line is one line of printable characters and reads back", () => {
+  const text = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.constantFrom("\n", "\r\u001b[2J", "\u202e", "\u2028", "\u009b"),
+  );
+  fc.assert(
+    fc.property(text, (reason) => {
+      const [line = ""] = lines("error", { reason });
+      expect(line).toMatch(/^[^\p{C}\p{Zl}\p{Zp}]+\n$/u);
+      expect(JSON.parse(line).reason).toBe(reason);
+    }),
+  );
+});
+
+test("types cast away do not let a secret, an object or an unknown field through", () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  const fields = { user: Secret.take(bytes), password: "hunter2", code: { a: 1 }, port: Number.NaN, count: 1 };
+  const [line = ""] = lines("error", fields as unknown as LogFields);
+  expect(Object.keys(JSON.parse(line))).toEqual(["time", "level", "event", "count"]);
+});
+
+test("a long text is cut", () => {
+  expect((lines("error", { reason: "x".repeat(100_000) })[0] ?? "").length).toBeLessThan(700);
+});

@@ -1,0 +1,158 @@
+import { describe, expect, test } from "bun:test";
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { formatBase64url } from "../../../cmd/host/base64url.ts";
+import { changeUsers, formatUsers, loadUsers, parseUsers, type UsersFile } from "../../../cmd/server/users.ts";
+import { nativeCrypto } from "../../../core/crypto/native.ts";
+import { CodedError } from "../../../core/errors.ts";
+import { parseUserName } from "../../../core/name.ts";
+import { failure, rejection } from "../../support/codes.ts";
+import { snapshot, temporaryFolder } from "../../support/folder.ts";
+
+const realmId = new Uint8Array(32).fill(5);
+const base64 = formatBase64url(new Uint8Array(192).fill(9));
+const alice = { name: "Alice", status: "active", record: base64, changedAt: "2026-01-02T03:04:05.006Z", epoch: 1 };
+const bob = { ...alice, name: "bob", status: "locked", epoch: 7 };
+const content = { version: 1, realm: formatBase64url(realmId), users: [alice, bob] };
+
+const fileAt = (path: string): UsersFile => ({
+  ...{ path, name: "users.json", realmId, demo: false, crypto: nativeCrypto },
+});
+const parse = (value: unknown) => parseUsers(typeof value === "string" ? value : JSON.stringify(value), fileAt("/"));
+
+test("users come back as they were, in their order", () => {
+  const users = parse(content);
+  expect(Array.from(users.keys()).map(String)).toEqual(["alice", "bob"]);
+  expect(users.get(parseUserName("ALICE"))).toMatchObject({ name: "Alice", active: true, epoch: 1 });
+  expect(users.get(parseUserName("bob"))).toMatchObject({ name: "bob", active: false, epoch: 7 });
+  expect(JSON.parse(formatUsers(realmId, users))).toEqual(content);
+  expect(parse({ ...content, users: [] }).size).toBe(0);
+});
+
+describe("anything wrong refuses the whole file in one line", () => {
+  const withAlice = (changes: object) => ({ ...content, users: [bob, { ...alice, ...changes }] });
+  const { epoch: _, ...noEpoch } = alice;
+  const lowOrder = formatBase64url(new Uint8Array(192));
+  test.each<readonly [string, unknown, string]>([
+    [
+      "another realm",
+      { ...content, realm: formatBase64url(new Uint8Array(32)) },
+      "realm: these users belong to another realm than the server's key",
+    ],
+    ["a short realm", { ...content, realm: "AAAA" }, 'realm: expected 32 bytes of base64url, found "AAAA"'],
+    ["a name twice", { ...content, users: [alice, bob, alice] }, "users[2].name: the user Alice is there twice"],
+    ["a name twice, in capitals", withAlice({ name: "BOB" }), "users[1].name: the user BOB is there twice"],
+    [
+      "a bad name",
+      withAlice({ name: "../x" }),
+      'users[1].name: expected a user name: 1 to 32 of A-Z a-z 0-9 . _ -, beginning with a letter or digit, found "../x"',
+    ],
+    [
+      "a look-alike",
+      withAlice({ name: "\u0430lice" }),
+      'users[1].name: expected a user name: 1 to 32 of A-Z a-z 0-9 . _ -, beginning with a letter or digit, found "\u0430lice"',
+    ],
+    ["a status", withAlice({ status: "gone" }), 'users[1].status: expected one of "active", "locked", found "gone"'],
+    [
+      "a short record, not shown",
+      withAlice({ record: base64.slice(4) }),
+      "users[1].record: expected 192 bytes of base64url",
+    ],
+    ["a padded record", withAlice({ record: `${base64}=` }), "users[1].record: expected 192 bytes of base64url"],
+    [
+      "a record with a bad key",
+      withAlice({ record: lowOrder }),
+      "users[1].record: not a record; set Alice's password again",
+    ],
+    [
+      "a local time",
+      withAlice({ changedAt: "2026-01-02T03:04:05.006+01:00" }),
+      'users[1].changedAt: expected a time such as 2026-01-31T12:00:00.000Z, found "2026-01-02T03:04:05.006+01:00"',
+    ],
+    [
+      "a day that is none",
+      withAlice({ changedAt: "2026-02-30T03:04:05.006Z" }),
+      'users[1].changedAt: expected a time such as 2026-01-31T12:00:00.000Z, found "2026-02-30T03:04:05.006Z"',
+    ],
+    ["epoch zero", withAlice({ epoch: 0 }), "users[1].epoch: expected an integer from 1 to 9007199254740991, found 0"],
+    [
+      "no epoch",
+      { ...content, users: [noEpoch] },
+      "users[0].epoch: missing; expected an integer from 1 to 9007199254740991",
+    ],
+    [
+      "an unknown key",
+      withAlice({ admin: true }),
+      "users[1].admin: unknown key; expected name, status, record, changedAt, epoch",
+    ],
+    [
+      "users an object",
+      { ...content, users: {} },
+      "users: expected a list of at most 100000, each an object with name, status, record, changedAt, epoch, found an object",
+    ],
+    ["another version", { ...content, version: 2 }, "version: expected 1, the version of this file's format, found 2"],
+    [
+      "a byte order mark",
+      `\u{feff}${JSON.stringify(content)}`,
+      "begins with a byte order mark; save it as UTF-8 without one",
+    ],
+    ["nothing", "", "the file is empty"],
+  ])("%s", (_what, value, expected) => {
+    expect(failure(() => parse(value)).detail).toBe(`users.json: ${expected}`);
+  });
+});
+
+test("torn at any byte, it is refused with its name, never loaded in part", () => {
+  const text = formatUsers(realmId, parse(content));
+  for (let length = 0; length < text.length - 1; length += 1) {
+    const error = failure(() => parse(text.slice(0, length)));
+    expect(error.code).toBe("config.invalid");
+    expect(error.detail).toStartWith("users.json: ");
+  }
+  expect(parse(text.slice(0, -1)).size).toBe(2);
+});
+
+test("others may not read it, except in the demo realm", () => {
+  using folder = temporaryFolder();
+  const path = folder.at("users.json");
+  writeFileSync(path, JSON.stringify(content), { mode: 0o644 });
+  expect(failure(() => loadUsers(fileAt(path))).detail).toBe(
+    `users.json: others can read it (mode 0644); run: chmod 600 ${path}`,
+  );
+  expect(loadUsers({ ...fileAt(path), demo: true }).size).toBe(2);
+  chmodSync(path, 0o600);
+  expect(loadUsers(fileAt(path)).size).toBe(2);
+});
+
+test("a change is saved whole, private to its owner; one that fails leaves the file as it was", async () => {
+  using folder = temporaryFolder();
+  const file = fileAt(folder.at("users.json"));
+  writeFileSync(file.path, JSON.stringify(content), { mode: 0o600 });
+  await changeUsers(file, (users) => new Map(Array.from(users).slice(1)));
+  expect(Array.from(loadUsers(file).keys()).map(String)).toEqual(["bob"]);
+  expect(statSync(file.path).mode & 0o777).toBe(0o600);
+
+  const before = snapshot(folder.path);
+  const failing = changeUsers(file, () => {
+    throw new CodedError("user.unknown");
+  });
+  expect((await rejection(failing)).code).toBe("user.unknown");
+  expect(snapshot(folder.path)).toEqual(before);
+
+  writeFileSync(file.path, readFileSync(file.path, "utf8").slice(0, -5));
+  const torn = snapshot(folder.path);
+  expect((await rejection(changeUsers(file, (users) => users))).code).toBe("config.invalid");
+  expect(snapshot(folder.path)).toEqual(torn);
+});
+
+test("changes made at once are all there afterwards", async () => {
+  using folder = temporaryFolder();
+  const file = fileAt(folder.at("users.json"));
+  writeFileSync(file.path, JSON.stringify({ ...content, users: [] }), { mode: 0o600 });
+  const user = Array.from(parse(content).values())[0];
+  if (user === undefined) throw new Error("no user");
+  const names = ["a", "b", "c", "d", "e"];
+  const add = (name: string) =>
+    changeUsers(file, (users) => new Map([...users, [parseUserName(name), { ...user, name }]]));
+  await Promise.all(names.map(add));
+  expect(Array.from(loadUsers(file).keys()).map(String).sort()).toEqual(names);
+});
