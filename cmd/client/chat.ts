@@ -1,6 +1,6 @@
 /** `client` without a command: the chat, from the sign-in to the logout. */
 import { CodedError, type ErrorCode } from "../../core/errors.ts";
-import { type MessageId, newMessageId } from "../../core/ids.ts";
+import { newMessageId } from "../../core/ids.ts";
 import { TEXT_MAX_BYTES } from "../../core/limits.ts";
 import { parseUserName } from "../../core/name.ts";
 import type { Notice } from "../../core/peer/clientSession.ts";
@@ -9,42 +9,33 @@ import { printable } from "../host/printable.ts";
 import type { ChatCommand } from "./commandLine.ts";
 import { COMMANDS, parseInput } from "./commands.ts";
 import type { Connection } from "./connection.ts";
+import { SentMessages } from "./sentMessages.ts";
 import { openPrompter, signIn } from "./signIn.ts";
 import { Screen } from "./tui/screen.ts";
 import { type Look, lookOf, messageLines, noticeLine, sentLines, warningLine } from "./tui/view.ts";
 import { noticeText, rosterLines } from "./words.ts";
 import type { World } from "./world.ts";
 
-/** A message of ours that is confirmed faster than this is shown once, as delivered. */
-const PATIENCE_MS = 300;
-
 /** @throws every error of the sign-in, and the reason why the server ended it */
 export async function chat(command: ChatCommand, world: World): Promise<ExitCode> {
   const { io, env, interrupt } = world;
   const prompter = openPrompter(io, interrupt.fire);
   let session: Chat | null = null;
-  const early: Notice[] = [];
+  const early: ((chat: Chat) => void)[] = [];
+  const tell = (fn: (chat: Chat) => void) => void (session === null ? early.push(fn) : fn(session));
   const events = {
-    stage: () => {},
-    notice: (notice: Notice) => (session === null ? early.push(notice) : session.notice(notice)),
-    ended: (code: ErrorCode | null) => session?.ended(code),
+    notice: (notice: Notice) => tell((chat) => chat.notice(notice)),
+    ended: (code: ErrorCode | null) => tell((chat) => chat.ended(code)),
   };
   try {
     const opening = signIn(command, io, env, { events, questions: () => prompter });
     const connection = await Promise.race([interrupt.promise, opening]);
     session = new Chat(command, world, connection, (handlers) => new Screen(io, prompter, process.stdout, handlers));
-    for (const notice of early.splice(0)) session.notice(notice);
+    for (const fn of early.splice(0)) fn(session);
     return await Promise.race([interrupt.promise, session.done]).finally(() => session?.close());
   } finally {
     prompter.close();
   }
-}
-
-interface Sent {
-  readonly to: string;
-  readonly text: string;
-  /** Runs out when it is time to show that nobody has it yet; null once that has been shown. */
-  timer: ReturnType<typeof setTimeout> | null;
 }
 
 class Chat {
@@ -53,7 +44,7 @@ class Chat {
   readonly #screen: Screen;
   readonly #look: Look;
   readonly #done = Promise.withResolvers<ExitCode>();
-  readonly #sent = new Map<MessageId, Sent>();
+  readonly #sent: SentMessages;
   #self = "";
   /** Whom a text without a command goes to, as registered. */
   #current: string | null = null;
@@ -74,6 +65,14 @@ class Chat {
       interrupt: () => world.interrupt.fire(),
     });
     this.#look = lookOf({ color: command.color, full: this.#screen.full }, world.io.env);
+    this.#sent = new SentMessages({
+      show: (sent, waiting) => this.#screen.print(...sentLines(this.#look, this.#now(), { ...sent, waiting })),
+      tell: (text) => this.#tell(text),
+      warn: (text) => this.#warn(text),
+      idle: () => {
+        if (this.#leaving) this.#done.resolve(EXIT.done);
+      },
+    });
   }
 
   /** Resolves at the logout; rejects with the reason when the server ends it. */
@@ -96,10 +95,10 @@ class Chat {
         this.#screen.print(...messageLines(this.#look, this.#now(), notice));
         break;
       case "delivered":
-        this.#delivered(notice.id);
+        this.#sent.delivered(notice.id);
         break;
       case "undelivered":
-        this.#undelivered(notice);
+        this.#sent.undelivered(notice);
         break;
       default:
         this.#tell(noticeText(notice));
@@ -107,7 +106,7 @@ class Chat {
   }
 
   ended(code: ErrorCode | null): void {
-    for (const { timer } of this.#sent.values()) clearTimeout(timer ?? undefined);
+    this.#sent.clear();
     this.#screen.close();
     if (code === null) this.#done.resolve(EXIT.done);
     else this.#done.reject(new CodedError(code));
@@ -166,43 +165,14 @@ class Chat {
 
   #send(to: string, text: string): void {
     const id = newMessageId(this.#world.env);
-    const name = this.#nameOf(to) ?? to;
-    const sent: Sent = { to: name, text, timer: setTimeout(() => this.#stillWaiting(id), PATIENCE_MS) };
-    this.#sent.set(id, sent);
+    this.#sent.add(id, { to: this.#nameOf(to) ?? to, text });
     try {
       this.#connection.send(to, text, id);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      this.#forget(id);
+      this.#sent.drop(id);
       this.#warn(`not sent: ${problemText(error, text)}`);
     }
-  }
-
-  #stillWaiting(id: MessageId): void {
-    const sent = this.#sent.get(id);
-    if (sent === undefined) return;
-    sent.timer = null;
-    this.#screen.print(...sentLines(this.#look, this.#now(), { ...sent, waiting: true }));
-  }
-
-  #delivered(id: MessageId): void {
-    const sent = this.#forget(id);
-    if (sent === null) return;
-    if (sent.timer === null) this.#tell(`${printable(sent.to)} has it: ${excerpt(sent.text)}`);
-    else this.#screen.print(...sentLines(this.#look, this.#now(), { ...sent, waiting: false }));
-  }
-
-  #undelivered(notice: Extract<Notice, { kind: "undelivered" }>): void {
-    const sent = this.#forget(notice.id);
-    this.#warn(`${noticeText(notice) ?? ""}${sent === null ? "" : `: ${excerpt(sent.text)}`}`);
-  }
-
-  #forget(id: MessageId): Sent | null {
-    const sent = this.#sent.get(id) ?? null;
-    if (sent?.timer != null) clearTimeout(sent.timer);
-    this.#sent.delete(id);
-    if (this.#leaving && this.#sent.size === 0) this.#done.resolve(EXIT.done);
-    return sent;
   }
 
   /** Ends when what is on its way has been confirmed or given up: every message has its own deadline. */
@@ -239,12 +209,6 @@ class Chat {
       return null;
     }
   }
-}
-
-const EXCERPT = 60;
-
-function excerpt(text: string): string {
-  return `"${printable(text, EXCERPT)}"`;
 }
 
 function problemText(error: CodedError, text: string): string {

@@ -17,9 +17,11 @@ export interface Target {
   readonly port: number;
 }
 
+/** How far a login has come: the channel stands; the password is being stretched. */
+export type LoginStage = Extract<ClientEffect, { kind: "stage" }>["stage"];
+
 export interface ConnectionEvents {
-  /** How far the login has come. */
-  stage(stage: "channel" | "stretching"): void;
+  stage(stage: LoginStage): void;
   /** From the moment the roster is complete; what comes before it is not told. */
   notice(notice: Notice): void;
   /** After a login: it is over. */

@@ -1,5 +1,5 @@
 /** The objects that `--json` prints, one a line. Fields are only ever added. Times are ISO 8601, UTC, milliseconds. */
-import type { Notice } from "../../core/peer/clientSession.ts";
+import type { MessageNotice } from "../../core/peer/clientSession.ts";
 
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
@@ -20,7 +20,7 @@ export function peerTime(ms: number): string {
   return isoTime(Math.min(ms, latest));
 }
 
-export function messageJson(message: Extract<Notice, { kind: "message" }>): string {
+export function messageJson(message: MessageNotice): string {
   const { id, from, device, to, sentAt, receivedAt, text } = message;
   return jsonLine({
     type: "message",

@@ -1,6 +1,6 @@
 /** `client listen`: messages on stdout as they come. */
 import { CodedError, type ErrorCode } from "../../core/errors.ts";
-import type { Notice } from "../../core/peer/clientSession.ts";
+import type { MessageNotice, Notice } from "../../core/peer/clientSession.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
 import type { ListenCommand } from "./commandLine.ts";
 import { messageJson, peerTime } from "./json.ts";
@@ -31,7 +31,7 @@ export async function listen(command: ListenCommand, world: World): Promise<Exit
   });
 }
 
-function plainMessage(message: Extract<Notice, { kind: "message" }>): string {
+function plainMessage(message: MessageNotice): string {
   const { own, from, to, receivedAt, text } = message;
   const who = own ? `you -> ${to}` : from;
   return `${peerTime(receivedAt)} ${who}: ${displayText(text).join("\n  ")}\n`;

@@ -10,7 +10,7 @@ import { normalizePassword, readPassword } from "../host/password.ts";
 import { Prompter } from "../host/prompt.ts";
 import { loadPublicKey } from "../host/publicKey.ts";
 import type { SignInOptions } from "./commandLine.ts";
-import { Connection, type ConnectionEvents, type OpenOptions } from "./connection.ts";
+import { Connection, type ConnectionEvents, type LoginStage, type OpenOptions } from "./connection.ts";
 import { Progress } from "./progress.ts";
 import type { World } from "./world.ts";
 
@@ -22,11 +22,14 @@ interface Credentials {
   readonly password: Secret;
 }
 
+/** The stages of a login are shown by the sign-in itself. */
+type SignInEvents = Omit<ConnectionEvents, "stage">;
+
 /** Where questions are asked, opened when the first one is. */
 export type Questions = () => Prompter;
 
 export interface SignIn extends Omit<OpenOptions, "events"> {
-  readonly events: ConnectionEvents;
+  readonly events: SignInEvents;
   /** null when stdin is taken. */
   readonly questions: Questions | null;
 }
@@ -40,12 +43,16 @@ export async function signIn(options: SignInOptions, io: Io, env: Env, how: Sign
   const known = loadPublicKey(config.publicKey, displayName(config.publicKey, io.cwd));
   const person = io.isTTY && how.questions !== null && passwordSource(options, io) === null;
   const progress = new Progress(io.stderr, person);
+  const stage = (reached: LoginStage) => {
+    if (reached === "stretching") progress.start("Checking the password");
+  };
+  const events = { ...how.events, stage };
   for (let tries = person ? TRIES : 1; ; tries -= 1) {
     const { user, password } = await credentials(options, io, how.questions);
-    progress.start("Logging in");
+    progress.start("Connecting");
     try {
       const clientConfig = { realm: known.realmId, serverPublicKey: known.noise, user, password };
-      return await Connection.open(env, config, clientConfig, how);
+      return await Connection.open(env, config, clientConfig, { ...how, events });
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       if (error.code === "server.unreachable") throw unreachable(config);
@@ -100,7 +107,7 @@ export function openPrompter(io: Io, interrupted: () => void): Prompter {
 }
 
 export interface OneShot extends Omit<OpenOptions, "events"> {
-  readonly events: Omit<ConnectionEvents, "stage">;
+  readonly events: SignInEvents;
   /** False when stdin is taken. */
   readonly mayAsk: boolean;
 }
@@ -121,8 +128,7 @@ export async function withConnection(
     prompter ??= openPrompter(io, interrupt.fire);
     return prompter;
   };
-  const events = { ...how.events, stage: () => {} };
-  const opening = signIn(command, io, env, { ...how, events, questions: how.mayAsk ? questions : null });
+  const opening = signIn(command, io, env, { ...how, questions: how.mayAsk ? questions : null });
   let connection: Connection | null = null;
   try {
     connection = await Promise.race([interrupt.promise, opening]).finally(() => prompter?.close());

@@ -2,7 +2,7 @@
 
 import type { UserName } from "../../core/name.ts";
 import { parseUserName } from "../../core/name.ts";
-import type { Notice } from "../../core/peer/clientSession.ts";
+import type { StatusNotice, UndeliveredNotice } from "../../core/peer/clientSession.ts";
 import type { Roster, RosterEntry } from "../../core/peer/roster.ts";
 import { printable } from "../host/printable.ts";
 
@@ -24,7 +24,7 @@ export function rosterLines(roster: Roster, self: string): readonly string[] {
 }
 
 /** Why a message was not delivered. */
-export function undeliveredText({ to, reason }: Extract<Notice, { kind: "undelivered" }>): string {
+export function undeliveredText({ to, reason }: UndeliveredNotice): string {
   const name = printable(to);
   switch (reason) {
     case "unknown":
@@ -37,7 +37,7 @@ export function undeliveredText({ to, reason }: Extract<Notice, { kind: "undeliv
 }
 
 /** The line for a notice that is no message; null for one that is not told in the chat. */
-export function noticeText(notice: Exclude<Notice, { kind: "message" }>): string | null {
+export function noticeText(notice: StatusNotice): string | null {
   switch (notice.kind) {
     case "presence":
       if (notice.before === 0 && notice.devices > 0) return `${printable(notice.name)} is online`;

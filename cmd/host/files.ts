@@ -51,8 +51,8 @@ export function systemReason(error: unknown): string {
 }
 
 /**
- * Puts `content` in the place of `path`, following a link. The folder must exist. On any failure the old file is
- * untouched and nothing is left behind.
+ * Puts `content` in the place of `path`, following a link. The folder must exist. After a failure nothing is left
+ * beside the file, which is the old one (or, when only its folder could not be synced, the new one).
  * @param mode permissions of the new file, whatever the umask takes away
  * @throws file.failed naming the file and the reason, for instance a full disk
  */
@@ -143,9 +143,10 @@ export function readBytes(path: string, options: ReadOptions): Uint8Array {
  * @throws config.invalid above `maxBytes`, or when reading fails
  */
 export function readAll(fd: number, maxBytes: number, name: string): Uint8Array {
-  const size = fstatSync(fd).size;
+  const stats = fstatSync(fd);
+  const size = stats.isFile() ? stats.size : maxBytes; // a pipe does not know
   if (size > maxBytes) throw new CodedError("config.invalid", `${name}: larger than ${maxBytes} bytes`);
-  const buffer = new Uint8Array((size === 0 ? maxBytes : size) + 1);
+  const buffer = new Uint8Array(size + 1);
   let length = 0;
   try {
     for (let count = -1; count !== 0 && length < buffer.length; length += count) {

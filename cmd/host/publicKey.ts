@@ -41,8 +41,3 @@ export function fingerprint(crypto: Pick<CryptoProvider, "sha256">, key: ServerP
   const digest = formatBase64url(crypto.sha256(key.realmId, key.noise));
   return `SHA256:${digest.replaceAll("-", "+").replaceAll("_", "/")}`;
 }
-
-/** The realm as `users.json` names it. */
-export function formatRealm(realmId: Uint8Array): string {
-  return formatBase64url(realmId);
-}

@@ -52,10 +52,6 @@ export function integer(min: number, max: number): Schema<number> {
   );
 }
 
-export function boolean(): Schema<boolean> {
-  return schema("true or false", (value) => (typeof value === "boolean" ? value : null));
-}
-
 /** A string that `accept` turns into the value wanted, or refuses with null. */
 export function text<T>(expected: string, accept: (text: string) => T | null): Schema<T> {
   return schema(expected, (value) => (typeof value === "string" ? accept(value) : null));

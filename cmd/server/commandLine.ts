@@ -86,7 +86,8 @@ export type AdminCommand =
   | (WithConfig & { readonly kind: "keyShow" });
 
 export type ServerCommand =
-  | { readonly kind: "help" | "version" }
+  | { readonly kind: "help" }
+  | { readonly kind: "version" }
   | (WithConfig & { readonly kind: "run" })
   | AdminCommand;
 

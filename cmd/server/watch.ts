@@ -69,8 +69,7 @@ function versionOf(path: string): string {
 function watchFolder(folder: string, event: () => void): FSWatcher | null {
   try {
     const watcher = watch(folder, event);
-    watcher.on("error", () => watcher.close());
-    return watcher.unref();
+    return watcher.on("error", event).unref();
   } catch {
     return null;
   }

@@ -69,6 +69,8 @@ export class Client {
   readonly #env: Env;
   readonly #config: ClientConfig;
   #phase: Phase = { phase: "start" };
+  /** A record that came before its channel was computed: a server that has to end at once says so. */
+  #early: Uint8Array | null = null;
   #effects: ClientEffect[] = [];
 
   constructor(env: Env, config: ClientConfig) {
@@ -144,7 +146,8 @@ export class Client {
 
   #frame(bytes: Uint8Array): void {
     if (this.#phase.phase === "handshake") {
-      this.#shake(this.#phase.state, { kind: "frame", bytes });
+      if (this.#phase.state.phase === "opening" && this.#early === null) this.#early = bytes;
+      else this.#shake(this.#phase.state, { kind: "frame", bytes });
       return;
     }
     if (this.#phase.phase === "start" || this.#phase.phase === "ended") throw new CodedError("state.unexpected");
@@ -199,6 +202,7 @@ export class Client {
     this.#phase = { phase: "awaitLogin", channel, login };
     this.#effects.push({ kind: "stage", stage: "channel" });
     this.#transmitLogin(channel, { kind: "loginStart", user: this.#config.user, ke1 });
+    if (this.#early !== null) this.#frame(this.#early);
   }
 
   /** The proof is the last record under the first keys; the device introduces itself under the new ones. */

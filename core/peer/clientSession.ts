@@ -16,30 +16,44 @@ import { Conversations, type Identity } from "./conversations.ts";
 import { Outbox, type Pending } from "./outbox.ts";
 import type { Roster, RosterEntry } from "./roster.ts";
 
-/** What the user is told. Names are as registered. */
-export type Notice =
+/** A text for this user, or a copy of one that this user wrote on another device. */
+export interface MessageNotice {
+  readonly kind: "message";
+  readonly id: MessageId;
+  readonly from: string;
+  readonly device: DeviceId;
+  readonly to: string;
+  /** Written by this user on another device. */
+  readonly own: boolean;
+  /** By the sender's clock, milliseconds since 1970: any number. */
+  readonly sentAt: number;
+  /** By the server's clock. */
+  readonly receivedAt: number;
+  readonly text: string;
+}
+
+/** Nobody has it, and nobody will. */
+export interface UndeliveredNotice {
+  readonly kind: "undelivered";
+  readonly id: MessageId;
+  readonly to: string;
+  readonly reason: Undelivered;
+}
+
+export type StatusNotice =
   /** The roster is complete. */
   | { readonly kind: "attached"; readonly name: string; readonly device: DeviceId }
   /** A user came or went, or changed devices. */
   | { readonly kind: "presence"; readonly name: string; readonly before: number; readonly devices: number }
   | { readonly kind: "unregistered"; readonly name: string }
-  | {
-      readonly kind: "message";
-      readonly id: MessageId;
-      readonly from: string;
-      readonly device: DeviceId;
-      readonly to: string;
-      /** Written by this user on another device. */
-      readonly own: boolean;
-      readonly sentAt: number;
-      readonly receivedAt: number;
-      readonly text: string;
-    }
   /** An envelope that could not be opened; it is not acknowledged. */
   | { readonly kind: "unreadable"; readonly from: string; readonly code: ErrorCode }
   /** The first device of the recipient has it. */
   | { readonly kind: "delivered"; readonly id: MessageId; readonly to: string }
-  | { readonly kind: "undelivered"; readonly id: MessageId; readonly to: string; readonly reason: Undelivered };
+  | UndeliveredNotice;
+
+/** What the user is told. Names are as registered. */
+export type Notice = MessageNotice | StatusNotice;
 
 export type Undelivered = "unknown" | "offline" | "late";
 

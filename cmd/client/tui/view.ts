@@ -1,5 +1,5 @@
 /** State as text: the lines of the chat. Nothing here writes. */
-import type { Notice } from "../../../core/peer/clientSession.ts";
+import type { MessageNotice } from "../../../core/peer/clientSession.ts";
 import { printable } from "../../host/printable.ts";
 import { displayText } from "./sanitize.ts";
 
@@ -35,11 +35,7 @@ export function clock(ms: number): string {
 }
 
 /** A message that has come, its further lines indented so that none looks like another message. */
-export function messageLines(
-  look: Look,
-  nowMs: number,
-  message: Extract<Notice, { kind: "message" }>,
-): readonly string[] {
+export function messageLines(look: Look, nowMs: number, message: MessageNotice): readonly string[] {
   const who = message.own ? ownHead(look, message.to) : bold(look, printable(message.from));
   return textLines(look, nowMs, who, message.text);
 }

@@ -25,12 +25,12 @@ export async function userCommand(command: UserCommand, io: Io, env: Env): Promi
       return listUsers(command, realm, io);
     case "add":
     case "passwd":
-      return setPassword(command, realm, io, env);
+      return await setPassword(command, realm, io, env);
     case "remove":
-      return removeUser(command, realm, io);
+      return await removeUser(command, realm, io);
     case "lock":
     case "unlock":
-      return setActive(command, realm, io);
+      return await setActive(command, realm, io);
   }
 }
 

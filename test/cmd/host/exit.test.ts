@@ -13,7 +13,7 @@ test.each<readonly [ErrorCode, string, number, string | null]>([
   ["auth.rejected", "", 3, "ims: name or password not accepted"],
   ["auth.tooManyDevices", "", 3, "ims: you are logged in on too many devices; log out on one of them"],
   ["host.interrupted", "", 130, null],
-  ["state.unexpected", "", 1, "ims: state.unexpected"],
+  ["e2ee.gap", "", 1, "ims: e2ee.gap"],
   ["config.invalid", "a\nb\u001b[2Jc\u202e", 2, "ims: a\\u{a}b\\u{1b}[2Jc\\u{202e}"],
 ])("%s, %j ends with %d", (code, detail, exit, line) => {
   expect<unknown>(endingOf(new CodedError(code, detail))).toEqual({ code: exit, line });

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "nod
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { lockFolder } from "../../../cmd/host/lock.ts";
+import { listenWords } from "../../../cmd/server/admin/check.ts";
 import { runAdmin } from "../../../cmd/server/admin.ts";
 import { parseServerCommand } from "../../../cmd/server/commandLine.ts";
 import { openRealm } from "../../../cmd/server/realm.ts";
@@ -19,8 +20,8 @@ const NOW = Date.UTC(2026, 4, 6, 7, 8, 9, 10);
 async function server(cwd: string, words: string, typed = "") {
   const io = recordedIo(cwd, { typed });
   const command = parseServerCommand(words.split(" "));
-  if (command.kind === "run" || command.kind === "help" || command.kind === "version") throw new Error("not here");
-  const exit = await runAdmin(command, io, countedEnv(words, NOW));
+  if (command.kind === "run" || command.kind === "help" || command.kind === "version") throw new Error("not admin");
+  const exit = await runAdmin(command, io, countedEnv(`${cwd} ${words}`, NOW));
   await Bun.sleep(0);
   return { exit, out: io.out(), err: io.err() };
 }
@@ -50,7 +51,7 @@ describe("server init", () => {
     const { exit, out } = await server(folder.path, "init new/realm --host 127.0.0.2 --port 14040");
     const at = (name: string): string => join(folder.path, "new/realm", name);
     expect(exit).toBe(0);
-    expect(out).toContain(`Made a realm in ${at("").slice(0, -1)}.`);
+    expect(out).toContain(`Made a realm in ${folder.at("new/realm")}.`);
     expect([mode(at("keys/server.key")), mode(at("users.json"))]).toEqual([0o600, 0o600]);
     expect(JSON.parse(readFileSync(at("config.json"), "utf8"))).toEqual({
       version: 1,
@@ -222,6 +223,17 @@ describe("server check", () => {
     ]);
     lock[Symbol.dispose]();
     await new Promise((resolve) => taken.close(resolve));
+  });
+
+  test.each([
+    ["EADDRINUSE", "port: 80 is in use by another program"],
+    ["EACCES", "port: 80 needs more rights; take one from 1024 up"],
+    ["EADDRNOTAVAIL", "host: h is not an address of this machine"],
+    ["ENOTFOUND", "host: h is not known to this machine"],
+    ["EAI_AGAIN", "host: h is not known to this machine"],
+    ["EMFILE", "host or port: cannot listen on h port 80 (EMFILE)"],
+  ])("%s in words", (code, words) => {
+    expect(listenWords(code, { host: "h", port: 80 })).toBe(words);
   });
 
   test("the demo realm is fine on loopback and nowhere else", async () => {
