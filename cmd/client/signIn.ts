@@ -80,7 +80,8 @@ async function credentials(options: SignInOptions, io: Io, questions: Questions 
 
 /** How to read the password that options or environment name; null when they name none. */
 function passwordSource(options: SignInOptions, io: Io): (() => Secret) | null {
-  const named = Object.values(options.password).some((value) => value !== undefined);
+  const { "password-file": path, "password-fd": fd } = options.password;
+  const named = path !== undefined || fd !== undefined;
   const file = io.env.IMS_PASSWORD_FILE;
   const source = named || file === undefined ? options.password : { "password-file": file };
   if (!named && file === undefined) return null;

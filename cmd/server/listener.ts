@@ -38,6 +38,7 @@ export function listen(
     hostname: config.host,
     port: config.port,
     development: false,
+    reusePort: false, // without a word of ours `development: false` shares the port with whoever asks
     fetch(request, self) {
       const { pathname } = new URL(request.url);
       if (pathname === "/healthz")

@@ -1,0 +1,123 @@
+/**
+ * The client's side of the protocol, step by step, so that a benchmark can stop anywhere and send what it likes. The
+ * cryptography is the client's own, except that a password is stretched only the first time: Argon2id is the client's
+ * work, and what it gives is the same at every login.
+ */
+
+import type { HandshakeEffect, HandshakeEvent } from "../core/channel/handshake.ts";
+import { type InitiatorState, startInitiator, stepInitiator } from "../core/channel/initiator.ts";
+import type { Channel } from "../core/channel/record.ts";
+import { type Job, TAG_BYTES } from "../core/crypto/provider.ts";
+import type { Env } from "../core/env.ts";
+import { type Address, newDeviceId } from "../core/ids.ts";
+import { proveLogin, receiveLogin, startLogin } from "../core/kdc/login.ts";
+import { LOGIN_RECORD_BYTES } from "../core/limits.ts";
+import { parseUserName } from "../core/name.ts";
+import { Secret, wipe } from "../core/secret.ts";
+import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../core/wire/messages.ts";
+import { padRecord } from "../core/wire/padding.ts";
+import { packRecords } from "../core/wire/records.ts";
+import type { Transport } from "./transport.ts";
+
+export interface Account {
+  readonly realm: Uint8Array;
+  readonly serverPublicKey: Uint8Array;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** A peer that is logged in. */
+export interface Peer {
+  readonly self: Address;
+  send(messages: readonly ClientMessage[]): void;
+  /** The messages of the next record. */
+  receive(): Promise<readonly ServerMessage[]>;
+  logOut(): Promise<void>;
+}
+
+/** The handshake alone. */
+export async function openChannel(env: Env, transport: Transport, serverPublicKey: Uint8Array): Promise<Channel> {
+  let { next, effects }: { next: InitiatorState; effects: readonly HandshakeEffect[] } =
+    startInitiator(serverPublicKey);
+  while (next.phase !== "open") {
+    const step = stepInitiator(next, await eventAfter(effects, env, transport), env);
+    ({ next, effects } = step);
+    wipe(...step.spent);
+  }
+  return next.channel;
+}
+
+/** From an open transport to a session with a roster. */
+export async function logIn(env: Env, transport: Transport, account: Account): Promise<Peer> {
+  const { realm, serverPublicKey } = account;
+  const user = parseUserName(account.user);
+  const channel = await openChannel(env, transport, serverPublicKey);
+  const context = { user, realm, handshakeHash: channel.handshakeHash };
+  using password = Secret.take(new TextEncoder().encode(account.password));
+  const { ke1, state } = startLogin(env, context, password);
+  transport.send(sealLogin(channel, { kind: "loginStart", user, ke1 }));
+  const [answer] = serverFrames.decode(channel.open(await transport.receive()));
+  if (answer?.kind !== "loginResponse") throw new Error("bench: the login was not answered");
+  const { state: stretching, job } = receiveLogin(state, answer.ke2);
+  using stretched = await stretch(env, job);
+  const { ke3, sessionKey } = proveLogin(env, stretching, context, stretched);
+  transport.send(sealLogin(channel, { kind: "loginFinish", ke3 }));
+  channel.switchKeys(sessionKey);
+  wipe(state, stretching, sessionKey);
+  const peer = peerOf(channel, transport, { user, device: newDeviceId(env) });
+  using ticketKey = env.crypto.dhKey(env.randomBytes(32));
+  peer.send([{ kind: "attach", device: peer.self.device, ticketKey: ticketKey.publicKey }]);
+  while (!(await peer.receive()).some(({ kind }) => kind === "attached"));
+  return peer;
+}
+
+function peerOf(channel: Channel, transport: Transport, self: Address): Peer {
+  const send = (messages: readonly ClientMessage[]): void => {
+    for (const plaintext of packRecords(messages.map((message) => clientFrames.encode(message)))) {
+      transport.send(channel.seal(plaintext));
+    }
+  };
+  return {
+    self,
+    send,
+    receive: async () => serverFrames.decode(channel.open(await transport.receive())),
+    async logOut() {
+      send([{ kind: "logout" }]);
+      wipe(channel);
+      await transport.close();
+    },
+  };
+}
+
+/** A step asks for one job, or sends one message and waits for its answer. */
+async function eventAfter(
+  effects: readonly HandshakeEffect[],
+  env: Env,
+  transport: Transport,
+): Promise<HandshakeEvent> {
+  for (const effect of effects) {
+    if (effect.kind === "transmit") transport.send(effect.bytes);
+    else return { kind: "computed", result: await env.crypto.run(effect.job, env.randomBytes) };
+  }
+  return { kind: "frame", bytes: await transport.receive() };
+}
+
+function sealLogin(channel: Channel, message: ClientMessage): Uint8Array {
+  return channel.seal(padRecord(clientFrames.encode(message), LOGIN_RECORD_BYTES - TAG_BYTES));
+}
+
+const stretchedBefore = new Map<string, Uint8Array>();
+
+async function stretch(env: Env, job: Job): Promise<Secret> {
+  if (job.op !== "stretch") throw new Error("bench: not a stretching");
+  const input = job.input.use((bytes) => bytes.toHex());
+  const known = stretchedBefore.get(input);
+  if (known !== undefined) return Secret.copy(known);
+  const result = await env.crypto.run(job, env.randomBytes);
+  if (result.op !== "stretch") throw new Error("bench: another job was done");
+  stretchedBefore.set(
+    input,
+    result.output.use((bytes) => bytes.slice()),
+  );
+  return result.output;
+}
