@@ -31,6 +31,8 @@ export interface ConnectionEvents {
 const CONNECT_MS = 10_000;
 /** How long a logout may take to reach the server before the program ends all the same. */
 const CLOSE_MS = 1000;
+/** "Service restart", and what is above 4000 is our own (PROTOCOL §9.3). */
+const CLOSE_RESTART = 1012;
 const CLOSE_OWN = 4000;
 
 export class Connection {
@@ -181,5 +183,6 @@ function webSocketUrl({ host, port }: Target): string {
 }
 
 function ownCode(closeCode: number): ErrorCode | null {
+  if (closeCode === CLOSE_RESTART) return "server.stopping";
   return closeCode > CLOSE_OWN ? codeOfWire(closeCode - CLOSE_OWN) : null;
 }

@@ -13,15 +13,14 @@ const path = text("a path", (found) => (found === "" || found.includes("\0") ? n
 const proxies = list(text("an IP address or a range such as 10.0.0.0/8", parseRange), 64);
 
 /**
- * `frameBytes` is a WebSocket message: at most the Noise limit, and at least what a text of 8 KiB takes when it is
- * sealed for several devices.
+ * `frameBytes` is a WebSocket message: at most the Noise limit, and at least what the longest envelope takes.
  */
 const limits = object({
   connectionsPerAddress: optional(integer(1, 100_000), 64),
   loginsInWork: optional(integer(1, 1024), 8),
   handshakeSeconds: optional(integer(1, 600), 10),
   loginSeconds: optional(integer(1, 3600), 60),
-  frameBytes: optional(integer(16_384, 65_536), 65_536),
+  frameBytes: optional(integer(20_480, 65_536), 65_536),
   devicesPerUser: optional(integer(1, 64), 8),
 });
 

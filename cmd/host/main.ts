@@ -1,11 +1,15 @@
 /** Runs a program's main function, and ends the process with its exit code, whatever happens. */
+import { writeSync } from "node:fs";
 import { dirname } from "node:path";
-import { type ExitCode, endingOf } from "./exit.ts";
+import { finished } from "node:stream/promises";
+import { CodedError } from "../../core/errors.ts";
+import { EXIT, type ExitCode, endingOf } from "./exit.ts";
+import { systemCode, systemReason } from "./files.ts";
 import type { Io } from "./io.ts";
 
 export async function runMain(main: (argv: readonly string[], io: Io) => Promise<ExitCode>): Promise<void> {
-  // A reader of our output that goes away, as in `client users | head -1`, is no error of ours.
-  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => process.exit(0));
+  process.stdout.on("error", unwritable);
+  process.stderr.on("error", () => {}); // a server outlives whoever keeps its log
   let code: ExitCode;
   try {
     code = await main(process.argv.slice(2), {
@@ -22,14 +26,22 @@ export async function runMain(main: (argv: readonly string[], io: Io) => Promise
     if (ending.line !== null) process.stderr.write(`${ending.line}\n`);
     code = ending.code;
   }
-  await flushed(process.stdout);
-  await flushed(process.stderr);
+  // `exit` cuts off what a stream still holds, and an empty write is no sign that it holds nothing.
+  process.stdout.end();
+  await finished(process.stdout).catch(unwritable);
+  process.stderr.end();
+  await finished(process.stderr).catch(() => {});
   process.exit(code);
 }
 
-/** `exit` cuts off what a stream still holds. */
-function flushed(stream: NodeJS.WriteStream): Promise<void> {
-  return new Promise((resolve) => {
-    stream.write("", () => resolve());
-  });
+/** A reader of our output that goes away, as in `client users | head -1`, is no error of ours; a full disk is one. */
+function unwritable(error: unknown): never {
+  if (systemCode(error) === "EPIPE") process.exit(EXIT.done);
+  const ending = endingOf(new CodedError("file.failed", `the output cannot be written: ${systemReason(error)}`));
+  try {
+    writeSync(process.stderr.fd, `${ending.line}\n`);
+  } catch {
+    // Nobody is left to tell.
+  }
+  process.exit(ending.code);
 }

@@ -1,6 +1,6 @@
 /**
  * What a JSON value must look like, composed from small parts. An error is one line that names file, key and
- * expectation: `sconf.json: limits.frameBytes: expected an integer from 16384 to 65536, found "x"`.
+ * expectation: `sconf.json: limits.frameBytes: expected an integer from 20480 to 65536, found "x"`.
  */
 import { CodedError } from "../../core/errors.ts";
 import type { Json, JsonObject } from "./json.ts";

@@ -2,9 +2,9 @@
  * A conversation between two devices under the key that the KDC issued (PROTOCOL §8).
  *
  * This is the specification's model: one key from the server, one chain for each direction, a fresh message key for
- * each message. A chain only goes forward: the key of a message is gone once it has been sealed or opened, so what was
- * said before a device is seized stays closed. What it does not give: the server that issued the key could read the
- * conversation, and a seized chain key opens what follows it (THREAT_MODEL §4).
+ * each message. A chain only goes forward: the key of a message is gone once it has been sealed or opened. What it does
+ * not give: the server that issued the key could read the conversation; a seized chain key opens what follows it, and
+ * with a recording of the traffic a seized session opens what went before (THREAT_MODEL §4).
  *
  * Values are immutable. A step gives the next conversation and the secrets it made superfluous: the caller stores
  * `next`, then sends, then wipes `spent`. A throw leaves the conversation as it was.

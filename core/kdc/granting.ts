@@ -2,7 +2,7 @@ import type { DhPrivateKey } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
 import { type Address, type ConversationId, newConversationId } from "../ids.ts";
 import { TICKET_LIFETIME_MS } from "../limits.ts";
-import { Secret } from "../secret.ts";
+import { Secret, wipe } from "../secret.ts";
 import { sealTicket } from "./ticket.ts";
 
 /** A conversation key for the asker and the same key, sealed, for the peer. */
@@ -13,7 +13,10 @@ export interface Granted {
   readonly ticket: Uint8Array;
 }
 
-/** Draws a conversation between two devices (PROTOCOL §7). `ticketKey` is the peer device's, 32 bytes. */
+/**
+ * Draws a conversation between two devices (PROTOCOL §7). `ticketKey` is the peer device's, 32 bytes.
+ * @throws channel.handshake when `ticketKey` is not a key
+ */
 export function grant(
   env: Env,
   serverKey: DhPrivateKey,
@@ -34,6 +37,11 @@ export function grant(
     issuedAt,
     expiresAt: issuedAt + TICKET_LIFETIME_MS,
   } as const;
-  const ticket = sealTicket(env.crypto, serverKey, peer.ticketKey, body, Secret.take(env.randomBytes(32)));
-  return { conversation, key, ticket };
+  try {
+    const ticket = sealTicket(env.crypto, serverKey, peer.ticketKey, body, Secret.take(env.randomBytes(32)));
+    return { conversation, key, ticket };
+  } catch (error) {
+    wipe(key);
+    throw error;
+  }
 }

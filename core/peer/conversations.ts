@@ -63,7 +63,9 @@ export class Conversations implements Disposable {
   startGranted(peer: Address, granted: { conversation: ConversationId; key: Secret; ticket: Uint8Array }): void {
     const { crypto, realm, self } = this.#identity;
     const start = { realm, id: granted.conversation, asker: self, peer };
+    const known = this.#byPeer.get(addressKey(peer))?.get(granted.conversation);
     this.#store(peer, { conversation: startConversation(crypto, granted.key, start, "asker"), ticket: granted.ticket });
+    if (known !== undefined) wipeConversation(known.conversation);
   }
 
   /**
@@ -135,9 +137,10 @@ export class Conversations implements Disposable {
     return { conversation: startConversation(crypto, key, start, "peer"), expiresAt: body.expiresAt };
   }
 
-  /** Keeps `entry` as the newest; over the limit the oldest conversation with that device ends. */
+  /** Keeps `entry` as the one used last; over the limit the conversation ends that was used longest ago. */
   #store(peer: Address, entry: Entry): void {
     const entries = new Map(this.#byPeer.get(addressKey(peer)));
+    entries.delete(entry.conversation.id); // or it would keep its old place in the order
     entries.set(entry.conversation.id, entry);
     for (const [id, oldest] of entries) {
       if (entries.size <= CONVERSATIONS_PER_DEVICE) break;

@@ -112,13 +112,13 @@ describe("a bad sconf.json is one line, exit 2, and stays as it is", () => {
     ],
     [
       "frame too small for a login",
-      withServer({ limits: { frameBytes: 16_383 } }),
-      "sconf.json: limits.frameBytes: expected an integer from 16384 to 65536, found 16383",
+      withServer({ limits: { frameBytes: 20_479 } }),
+      "sconf.json: limits.frameBytes: expected an integer from 20480 to 65536, found 20479",
     ],
     [
       "frame too large",
       withServer({ limits: { frameBytes: 65_537 } }),
-      "sconf.json: limits.frameBytes: expected an integer from 16384 to 65536, found 65537",
+      "sconf.json: limits.frameBytes: expected an integer from 20480 to 65536, found 65537",
     ],
     [
       "limit of nothing",
@@ -155,7 +155,7 @@ test("every value can be changed", () => {
     loginsInWork: 2,
     handshakeSeconds: 3,
     loginSeconds: 4,
-    frameBytes: 16_384,
+    frameBytes: 20_480,
     devicesPerUser: 5,
   };
   const changed = { host: "::", port: 0, logLevel: "debug", trustedProxies: ["::1", "10.1.0.0/16"], limits } as const;
