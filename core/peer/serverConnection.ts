@@ -99,10 +99,6 @@ export class ServerConnection {
     this.#phase = { phase: "handshake", state: { phase: "awaitHello", key: keys.staticKey } };
   }
 
-  get phase(): Phase["phase"] {
-    return this.#phase.phase;
-  }
-
   get session(): Session | null {
     return this.#phase.phase === "session" ? this.#phase.session : null;
   }

@@ -1,0 +1,194 @@
+/**
+ * A server machine with scripted peers that speak the wire: they log in as they should and then send what a test wants
+ * them to, which no client machine would.
+ */
+import { utf8 } from "../../core/bytes.ts";
+import type { HandshakeEvent } from "../../core/channel/handshake.ts";
+import { type InitiatorState, startInitiator, stepInitiator } from "../../core/channel/initiator.ts";
+import type { Channel } from "../../core/channel/record.ts";
+import { type DhPrivateKey, type Job, TAG_BYTES } from "../../core/crypto/provider.ts";
+import type { ErrorCode } from "../../core/errors.ts";
+import { codeOfWire } from "../../core/errors.ts";
+import { type Address, type DeviceId, newDeviceId } from "../../core/ids.ts";
+import { proveLogin, receiveLogin, startLogin } from "../../core/kdc/login.ts";
+import { LOGIN_RECORD_BYTES } from "../../core/limits.ts";
+import { parseUserName, type UserName } from "../../core/name.ts";
+import type { ConnectionId } from "../../core/peer/online.ts";
+import { Server, type ServerEffect, type ServerEvent } from "../../core/peer/server.ts";
+import type { ServerKeys, Users } from "../../core/peer/serverConnection.ts";
+import { Secret, wipe } from "../../core/secret.ts";
+import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
+import { padRecord } from "../../core/wire/padding.ts";
+import { packRecords } from "../../core/wire/records.ts";
+import { only } from "./channelPair.ts";
+import { type FixedEnv, fixedEnv, quickCrypto } from "./fixedEnv.ts";
+import { passwordOf } from "./realm.ts";
+
+/** The result of a job, at once. */
+export function runNow(env: FixedEnv, job: Job): HandshakeEvent {
+  try {
+    const result = env.crypto.run(job, (length) => env.randomBytes(length));
+    if (result instanceof Promise) throw new Error("this provider answers later");
+    return { kind: "computed", result };
+  } catch (error) {
+    return { kind: "failed", error };
+  }
+}
+
+export class Bench {
+  readonly env = fixedEnv("bench", quickCrypto);
+  readonly server: Server;
+  readonly keys: ServerKeys;
+  /** Everything the server asked its driver for, oldest first. */
+  readonly effects: ServerEffect[] = [];
+  readonly #peers = new Map<ConnectionId, RawPeer>();
+
+  constructor(keys: ServerKeys, users: Users, devicesPerUser = 8) {
+    this.keys = keys;
+    this.server = new Server(this.env, keys, { users, devicesPerUser });
+  }
+
+  /** A connection on which nothing has been said. */
+  connect(): RawPeer {
+    const connection = (this.#peers.size + 1) as ConnectionId;
+    const peer = new RawPeer(this, connection);
+    this.#peers.set(connection, peer);
+    this.handle({ kind: "connected", connection });
+    return peer;
+  }
+
+  /** A peer that is logged in as `user` and attached. */
+  attached(user: string, device?: DeviceId): RawPeer {
+    const peer = this.connect();
+    peer.shake();
+    peer.login(user);
+    peer.attach(device);
+    return peer;
+  }
+
+  handle(event: ServerEvent): void {
+    for (const effect of this.server.handle(event)) {
+      this.effects.push(effect);
+      const { connection } = effect;
+      if (effect.kind === "compute") this.handle({ ...runNow(this.env, effect.job), connection } as ServerEvent);
+      if (effect.kind === "transmit") this.#peers.get(connection)?.receive(effect.bytes);
+      if (effect.kind === "close") this.#peers.get(connection)?.close(effect.closeCode);
+    }
+  }
+
+  /** Why the server ended that connection; undefined while it has not. */
+  endOf(peer: RawPeer): ErrorCode | null | undefined {
+    const found = this.effects.find(({ kind, connection }) => kind === "ended" && connection === peer.connection);
+    return found?.kind === "ended" ? found.code : undefined;
+  }
+}
+
+export class RawPeer {
+  readonly connection: ConnectionId;
+  /** Records from the server that have not been opened, for a test that wants to see or spoil them. */
+  readonly records: Uint8Array[] = [];
+  /** The WebSocket close code, once the server has closed. */
+  closeCode: number | null = null;
+  device: DeviceId;
+  user: UserName = parseUserName("nobody");
+  readonly ticketKey: DhPrivateKey;
+  #channel: Channel | null = null;
+  readonly #bench: Bench;
+
+  constructor(bench: Bench, connection: ConnectionId) {
+    this.#bench = bench;
+    this.connection = connection;
+    this.device = newDeviceId(bench.env);
+    this.ticketKey = quickCrypto.dhKey(bench.env.randomBytes(32));
+  }
+
+  get channel(): Channel {
+    if (this.#channel === null) throw new Error("no channel yet");
+    return this.#channel;
+  }
+
+  get address(): Address {
+    return { user: this.user, device: this.device };
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.records.push(bytes);
+  }
+
+  close(code: number): void {
+    this.closeCode = code;
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#bench.handle({ kind: "frame", connection: this.connection, bytes });
+  }
+
+  /** The handshake, as a client does it; gives the bytes of its first message. */
+  shake(): Uint8Array {
+    const { env, keys } = this.#bench;
+    const step = (now: InitiatorState, event: HandshakeEvent) => stepInitiator(now, event, env);
+    const start = startInitiator(keys.staticKey.publicKey);
+    const hello = step(start.next, runNow(env, { op: "kemGenerate" }));
+    const first = only(hello.effects);
+    if (first.kind !== "transmit") throw new Error("the first message was expected");
+    this.raw(first.bytes);
+    const opening = step(hello.next, { kind: "frame", bytes: only(this.records.splice(0)) });
+    const job = only(opening.effects);
+    if (job.kind !== "compute") throw new Error("a job was expected");
+    const { next, spent } = step(opening.next, runNow(env, job.job));
+    if (next.phase !== "open") throw new Error("the handshake did not end");
+    wipe(...spent);
+    this.#channel = next.channel;
+    return first.bytes;
+  }
+
+  /** Both login records, and the change of keys. @throws auth.rejected as the client finds it out */
+  login(user: string, password = passwordOf(user)): Secret {
+    const { env, keys } = this.#bench;
+    this.user = parseUserName(user);
+    const context = { user: this.user, realm: keys.realm, handshakeHash: this.channel.handshakeHash };
+    const { ke1, state } = startLogin(env, context, Secret.take(utf8(password)));
+    this.padded({ kind: "loginStart", user: this.user, ke1 });
+    const answer = only(this.take());
+    if (answer.kind !== "loginResponse") throw new Error("KE2 was expected");
+    const { state: stretching, job } = receiveLogin(state, answer.ke2);
+    const stretched = runNow(env, job);
+    if (stretched.kind !== "computed" || stretched.result.op !== "stretch") throw new Error("not stretched");
+    const { ke3, sessionKey } = proveLogin(env, stretching, context, stretched.result.output);
+    this.padded({ kind: "loginFinish", ke3 });
+    this.channel.switchKeys(sessionKey);
+    return sessionKey;
+  }
+
+  attach(device: DeviceId = this.device): void {
+    this.device = device;
+    this.send({ kind: "attach", device, ticketKey: this.ticketKey.publicKey });
+  }
+
+  padded(message: ClientMessage): void {
+    this.raw(this.channel.seal(padRecord(clientFrames.encode(message), LOGIN_RECORD_BYTES - TAG_BYTES)));
+  }
+
+  /** All of `messages`, in one record where they fit. */
+  send(...messages: ClientMessage[]): void {
+    for (const plaintext of packRecords(messages.map((message) => clientFrames.encode(message)))) {
+      this.raw(this.channel.seal(plaintext));
+    }
+  }
+
+  /** What the server has said since the last time. */
+  take(): ServerMessage[] {
+    return this.records.splice(0).flatMap((record) => [...serverFrames.decode(this.channel.open(record))]);
+  }
+
+  /** Those of one kind. */
+  taken<K extends ServerMessage["kind"]>(kind: K): Extract<ServerMessage, { kind: K }>[] {
+    return this.take().filter((message): message is Extract<ServerMessage, { kind: K }> => message.kind === kind);
+  }
+
+  /** The reason of the server's goodbye, if it said one. */
+  goodbye(): ErrorCode | null {
+    const said = this.taken("goodbye")[0];
+    return said === undefined ? null : codeOfWire(said.reason);
+  }
+}

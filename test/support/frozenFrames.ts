@@ -1,0 +1,80 @@
+/** One frame of each message, and its bytes, for good: they change only with the version of the protocol. */
+import type { ConversationId, DeviceId, MessageId } from "../../core/ids.ts";
+import type { UserName } from "../../core/name.ts";
+import { Secret } from "../../core/secret.ts";
+import {
+  CLIENT_MESSAGES,
+  type ClientMessage,
+  clientFrames,
+  type FrameCodec,
+  SERVER_MESSAGES,
+  type ServerMessage,
+  serverFrames,
+} from "../../core/wire/messages.ts";
+
+export type Message = ClientMessage | ServerMessage;
+
+/** Either side's frames, for tables that hold both. */
+export const SIDES = [
+  ["client", clientFrames as unknown as FrameCodec<Message>, CLIENT_MESSAGES],
+  ["server", serverFrames as unknown as FrameCodec<Message>, SERVER_MESSAGES],
+] as const;
+
+/** The frames that `message` belongs to. */
+export function framesOf({ kind }: Message): FrameCodec<Message> {
+  return kind in CLIENT_MESSAGES ? SIDES[0][1] : SIDES[1][1];
+}
+
+/** Bytes from hexadecimal with spaces in it. */
+export function hex(digits: string): Uint8Array {
+  return Uint8Array.fromHex(digits.replaceAll(" ", ""));
+}
+
+export const user = "al" as UserName;
+export const device = "00000000000000d1" as DeviceId;
+export const message = "000000000000000000000000000000e1" as MessageId;
+const conversation = "000000000000000000000000000000c1" as ConversationId;
+const filled = (length: number, value: number): Uint8Array => new Uint8Array(length).fill(value);
+const key = Secret.take(filled(32, 0x4b));
+
+const address = "0002 616c 00000000000000d1";
+const id = "000000000000000000000000000000e1";
+
+const TABLE: readonly (readonly [Message, string])[] = [
+  [{ kind: "loginStart", user, ke1: filled(96, 0x11) }, `01 0064 0002 616c ${"11".repeat(96)}`],
+  [{ kind: "loginFinish", ke3: filled(64, 0x33) }, `02 0040 ${"33".repeat(64)}`],
+  [{ kind: "attach", device, ticketKey: filled(32, 0x44) }, `03 0028 00000000000000d1 ${"44".repeat(32)}`],
+  [{ kind: "ticketRequest", user, device }, `04 000c ${address}`],
+  [{ kind: "send", message, user, device, envelope: hex("a0a1a2") }, `05 0021 ${id} ${address} 0003 a0a1a2`],
+  [{ kind: "acknowledge", message, user, device }, `06 001c ${id} ${address}`],
+  [{ kind: "logout" }, "07 0000"],
+  [{ kind: "loginResponse", ke2: filled(320, 0x22) }, `40 0140 ${"22".repeat(320)}`],
+  [
+    { kind: "presence", name: "Al", devices: [device, device] },
+    "41 0015 0002 416c 02 00000000000000d1 00000000000000d1",
+  ],
+  [{ kind: "unregistered", user }, "42 0004 0002 616c"],
+  [{ kind: "attached", name: "Al", now: 0x0102030405 }, "43 000c 0002 416c 0000000102030405"],
+  [
+    { kind: "grant", user, device, conversation, key, ticket: hex("7e") },
+    `44 003f ${address} 000000000000000000000000000000c1 ${"4b".repeat(32)} 0001 7e`,
+  ],
+  [{ kind: "absent", user, device }, `45 000c ${address}`],
+  [{ kind: "bounced", message, user, device }, `46 001c ${id} ${address}`],
+  [
+    { kind: "delivery", message, user, device, receivedAt: 0x0102030405, envelope: hex("a0") },
+    `47 0027 ${id} ${address} 0000000102030405 0001 a0`,
+  ],
+  [{ kind: "confirmed", message, user, device }, `48 001c ${id} ${address}`],
+  [{ kind: "goodbye", reason: 0x0201 }, "49 0002 0201"],
+];
+
+/** Name, message, frame; in the order of their numbers. */
+export const FROZEN_FRAMES = TABLE.map(([value, bytes]) => [value.kind, value, hex(bytes)] as const);
+
+/** The frozen frame of one kind. */
+export function frozenFrame(kind: Message["kind"]): Uint8Array {
+  const found = FROZEN_FRAMES.find(([name]) => name === kind);
+  if (found === undefined) throw new Error(`no frozen frame ${kind}`);
+  return found[2];
+}

@@ -1,0 +1,90 @@
+import type { ErrorCode } from "../../core/errors.ts";
+import type { DeviceId, MessageId } from "../../core/ids.ts";
+import { parseUserName } from "../../core/name.ts";
+import type { Notice } from "../../core/peer/clientSession.ts";
+
+/** Who a history is about: one login of one user. */
+export interface Actor {
+  readonly label: string;
+  /** As registered. */
+  readonly name: string;
+  device: DeviceId | null;
+  /** Undefined until it is over. */
+  ended: ErrorCode | null | undefined;
+}
+
+export interface Told {
+  readonly id: MessageId;
+  readonly from: Actor;
+  readonly to: string;
+  readonly text: string;
+  readonly order: number;
+  readonly shownOn: Set<Actor>;
+  fate: string | null;
+}
+
+type Shown = Extract<Notice, { kind: "message" }>;
+
+/** What users wrote and what they were shown, judged as it happens: a breach of a promise is thrown. */
+export class History {
+  readonly told = new Map<MessageId, Told>();
+  readonly #last = new Map<string, number>();
+
+  wrote(from: Actor, id: MessageId, to: string, text: string): Told {
+    const told = { id, from, to, text, order: this.told.size, shownOn: new Set<Actor>(), fate: null };
+    this.told.set(id, told);
+    return told;
+  }
+
+  noticed(actor: Actor, notice: Notice): void {
+    switch (notice.kind) {
+      case "attached":
+        actor.device = notice.device;
+        break;
+      case "message":
+        this.#shown(actor, notice);
+        break;
+      case "delivered":
+      case "undelivered":
+        this.#decided(actor, notice);
+        break;
+      case "unreadable":
+        throw new Error(`${actor.label} could not read ${notice.from}: ${notice.code}`);
+      default:
+    }
+  }
+
+  #shown(actor: Actor, notice: Shown): void {
+    const told = this.told.get(notice.id);
+    if (told === undefined) throw new Error(`${actor.label} was shown what nobody wrote`);
+    const { text, from, device, to } = notice;
+    const same = text === told.text && device === told.from.device && alike(from, told.from.name) && alike(to, told.to);
+    if (!same) throw new Error(`${actor.label}: ${told.text} altered`);
+    const own = told.from.name === actor.name;
+    if (notice.own !== own || (!own && told.to !== actor.name)) throw new Error(`${actor.label}: not for it: ${text}`);
+    if (told.from === actor || told.shownOn.has(actor)) throw new Error(`${actor.label}: shown twice: ${text}`);
+    told.shownOn.add(actor);
+    const lane = `${told.from.label} to ${actor.label}`;
+    if ((this.#last.get(lane) ?? -1) > told.order) throw new Error(`${lane}: out of order: ${text}`);
+    this.#last.set(lane, told.order);
+  }
+
+  #decided(actor: Actor, notice: Extract<Notice, { kind: "delivered" | "undelivered" }>): void {
+    const told = this.told.get(notice.id);
+    if (told?.from !== actor) throw new Error(`${actor.label} was told of another's message`);
+    if (told.fate !== null) throw new Error(`${told.text}: ${told.fate}, then ${notice.kind}`);
+    told.fate = notice.kind === "delivered" ? "delivered" : notice.reason;
+    const shown = [...told.shownOn].some((other) => other.name === told.to);
+    if (told.fate === "delivered" && !shown) throw new Error(`${told.text}: delivered, but not shown`);
+  }
+
+  /** Messages whose sender is still there and has not heard what became of them. */
+  get undecided(): readonly Told[] {
+    return [...this.told.values()].filter(({ fate, from }) => fate === null && from.ended === undefined);
+  }
+}
+
+/** Names as registered; one that is not, any more, is shown as the protocol has it. */
+function alike(a: string, b: string): boolean {
+  return parseUserName(a) === parseUserName(b);
+}

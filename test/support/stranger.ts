@@ -1,0 +1,226 @@
+/** A peer that speaks the wire by hand, or lets the client's machine speak and looks over its shoulder. */
+import { connect, type Socket } from "node:net";
+import { hostEnv } from "../../cmd/host/env.ts";
+import { loadPublicKey } from "../../cmd/host/publicKey.ts";
+import { concat, utf8 } from "../../core/bytes.ts";
+import { startInitiator, stepInitiator, wipeInitiator } from "../../core/channel/initiator.ts";
+import type { ErrorCode } from "../../core/errors.ts";
+import { parseUserName } from "../../core/name.ts";
+import { Client, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
+import type { Notice } from "../../core/peer/clientSession.ts";
+import { Secret } from "../../core/secret.ts";
+import { encodeFrame, FrameReader, OPCODE } from "./frames.ts";
+import { PATIENCE_MS, Watched } from "./programs.ts";
+
+export interface OpenOptions {
+  readonly path?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A WebSocket whose every byte is ours. */
+export class RawSocket implements Disposable {
+  readonly #watched = new Watched();
+  readonly #socket: Socket;
+  readonly #reader = new FrameReader();
+  /** Binary messages that have come and were not taken yet. */
+  readonly #inbox: Uint8Array[] = [];
+  #closeCode: number | null = null;
+  #closed = false;
+  onMessage: ((message: Uint8Array) => void) | null = null;
+  onClose: ((code: number | null) => void) | null = null;
+
+  private constructor(port: number) {
+    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    this.#socket.on("data", (chunk: Uint8Array) => this.#receive(new Uint8Array(chunk)));
+    this.#socket.on("error", () => this.#socket.destroy());
+    this.#socket.on("close", () => {
+      this.#closed = true;
+      this.#watched.wake();
+      this.onClose?.(this.#closeCode);
+    });
+  }
+
+  /** Connects and asks for the upgrade; look at `status` for the answer. */
+  static async open(port: number, { path = "/ims", headers = {} }: OpenOptions = {}): Promise<RawSocket> {
+    const socket = new RawSocket(port);
+    const lines = [
+      `GET ${path} HTTP/1.1`,
+      `Host: 127.0.0.1:${port}`,
+      "Upgrade: websocket",
+      "Connection: Upgrade",
+      `Sec-WebSocket-Key: ${btoa("sixteen bytes ok")}`,
+      "Sec-WebSocket-Version: 13",
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    ];
+    socket.write(utf8(`${lines.join("\r\n")}\r\n\r\n`));
+    await socket.#until(() => socket.#reader.head !== null || socket.#closed, "an answer to the upgrade");
+    return socket;
+  }
+
+  /** Of the answer to the upgrade: 101 when it was granted. */
+  get status(): number {
+    return Number(/^HTTP\/1\.1 (\d+)/.exec(this.#reader.head ?? "")?.[1] ?? 0);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Any bytes, frames or not. */
+  write(bytes: Uint8Array): void {
+    if (!this.#closed) this.#socket.write(bytes);
+  }
+
+  send(payload: Uint8Array, opcode: number = OPCODE.binary): void {
+    this.write(encodeFrame({ opcode, payload }, true));
+  }
+
+  /** The next binary message. */
+  async next(): Promise<Uint8Array> {
+    await this.#until(() => this.#inbox.length > 0, "a message from the server");
+    return this.#inbox.shift() ?? new Uint8Array(0);
+  }
+
+  /** Waits until the server has closed: its close code, or null when it gave none. */
+  async ended(patienceMs = PATIENCE_MS): Promise<number | null> {
+    await this.#until(() => this.#closed, "the server to close the connection", patienceMs);
+    return this.#closeCode;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+  }
+
+  #until(look: () => boolean, what: string, patienceMs = PATIENCE_MS): Promise<true> {
+    return this.#watched.until(
+      () => look() || null,
+      () => what,
+      patienceMs,
+    ) as Promise<true>;
+  }
+
+  #receive(chunk: Uint8Array): void {
+    for (const { opcode, payload } of this.#reader.push(chunk).frames) {
+      if (opcode === OPCODE.close) {
+        this.#closeCode = payload.length < 2 ? null : ((payload[0] ?? 0) << 8) | (payload[1] ?? 0);
+        this.write(encodeFrame({ opcode, payload }, true));
+      } else if (opcode === OPCODE.ping) this.send(payload, OPCODE.pong);
+      else if (opcode === OPCODE.binary && this.onMessage !== null) this.onMessage(payload);
+      else if (opcode === OPCODE.binary) this.#inbox.push(payload);
+    }
+    this.#watched.wake();
+  }
+}
+
+export interface Credentials {
+  readonly user: string;
+  readonly password: string;
+  /** Path of a `server.pub`. */
+  readonly publicKey: string;
+}
+
+/** The client's machine over a `RawSocket`, with every message it sent and got. */
+export class ScriptedClient implements Disposable {
+  readonly socket: RawSocket;
+  readonly sent: Uint8Array[] = [];
+  readonly received: Uint8Array[] = [];
+  readonly notices: Notice[] = [];
+  readonly #watched = new Watched();
+  readonly #client: Client;
+  #ended: { readonly code: ErrorCode | null } | null = null;
+
+  private constructor(socket: RawSocket, { user, password, publicKey }: Credentials) {
+    const { realmId, noise } = loadPublicKey(publicKey);
+    const secret = Secret.take(utf8(password));
+    const config = { realm: realmId, serverPublicKey: noise, user: parseUserName(user), password: secret };
+    this.#client = new Client(hostEnv, config);
+    this.socket = socket;
+    socket.onMessage = (bytes) => {
+      this.received.push(bytes);
+      this.handle({ kind: "frame", bytes });
+    };
+    socket.onClose = () => this.handle({ kind: "disconnected", code: null });
+  }
+
+  /** Connects and logs in; resolves when the roster is complete, fails with the code when it never is. */
+  static async login(port: number, credentials: Credentials, options: OpenOptions = {}): Promise<ScriptedClient> {
+    const client = new ScriptedClient(await RawSocket.open(port, options), credentials);
+    client.handle({ kind: "connected" });
+    await client.until(() => client.attached || client.#ended !== null, "the login");
+    if (!client.attached) throw new Error(`not logged in: ${client.#ended?.code}`);
+    return client;
+  }
+
+  get attached(): boolean {
+    return this.#client.attached;
+  }
+
+  get roster(): Client["roster"] {
+    return this.#client.roster;
+  }
+
+  /** How it ended. */
+  async ended(): Promise<ErrorCode | null> {
+    await this.until(() => this.#ended !== null, "the end of a client");
+    return this.#ended?.code ?? null;
+  }
+
+  until(look: () => boolean, what: string): Promise<true> {
+    return this.#watched.until(
+      () => look() || null,
+      () => what,
+    ) as Promise<true>;
+  }
+
+  handle(event: ClientEvent): void {
+    for (const effect of this.#client.handle(event)) this.#run(effect);
+    this.#watched.wake();
+  }
+
+  [Symbol.dispose](): void {
+    this.socket[Symbol.dispose]();
+    this.handle({ kind: "logout" });
+  }
+
+  #run(effect: ClientEffect): void {
+    if (effect.kind === "transmit") {
+      this.sent.push(effect.bytes);
+      this.socket.send(effect.bytes);
+    }
+    if (effect.kind === "notice") this.notices.push(effect.notice);
+    if (effect.kind === "ended") this.#ended = { code: effect.code };
+    if (effect.kind === "compute") void this.#compute(effect);
+  }
+
+  async #compute({ job }: Extract<ClientEffect, { kind: "compute" }>): Promise<void> {
+    const result = await hostEnv.crypto.run(job, (length) => hostEnv.randomBytes(length));
+    this.handle({ kind: "computed", result });
+  }
+}
+
+/** The first message of a client, fresh: the server answers it, and nobody has logged in. */
+export async function hello(publicKey: string): Promise<Uint8Array> {
+  const { next, effects } = startInitiator(loadPublicKey(publicKey).noise);
+  const [compute] = effects;
+  if (compute?.kind !== "compute") throw new Error("stranger: a handshake begins with a key pair");
+  const result = await hostEnv.crypto.run(compute.job, (length) => hostEnv.randomBytes(length));
+  const step = stepInitiator(next, { kind: "computed", result }, hostEnv);
+  wipeInitiator(step.next);
+  const [transmit] = step.effects;
+  if (transmit?.kind !== "transmit") throw new Error("stranger: a handshake begins with a message");
+  return transmit.bytes;
+}
+
+/** A message in pieces: all but the last `missing` bytes of a whole frame. */
+export function halfFrame(payload: Uint8Array, missing: number): Uint8Array {
+  const whole = encodeFrame({ opcode: OPCODE.binary, payload }, true);
+  return whole.slice(0, whole.length - missing);
+}
+
+/** The head of a masked binary frame that declares `length` bytes, and nothing of them. */
+export function declaring(length: bigint): Uint8Array {
+  const head = new Uint8Array(10);
+  head.set([0x80 | OPCODE.binary, 0x80 | 127]);
+  new DataView(head.buffer).setBigUint64(2, length);
+  return concat(head, new Uint8Array(4));
+}
