@@ -44,6 +44,8 @@ export class Connection {
   readonly #closed = Promise.withResolvers<void>();
   readonly #attached = Promise.withResolvers<void>();
   readonly #timers = new Map<MessageId, ReturnType<typeof setTimeout>>();
+  readonly #effects: ClientEffect[] = [];
+  #running = false;
   #opened = false;
 
   private constructor(env: Env, target: Target, config: ClientConfig, options: OpenOptions) {
@@ -94,8 +96,10 @@ export class Connection {
    */
   send(to: string, text: string, id = newMessageId(this.#env)): void {
     if (this.over) throw new CodedError("connection.lost");
-    const timer = setTimeout(() => this.#handle({ kind: "giveUp", id }), this.#deliveryMs);
-    this.#timers.set(id, timer);
+    this.#timers.set(
+      id,
+      setTimeout(() => this.#giveUp(id), this.#deliveryMs),
+    );
     try {
       this.#handle({ kind: "send", id, to, text });
     } catch (error) {
@@ -115,8 +119,16 @@ export class Connection {
     else this.#socket.close();
   }
 
+  /** Effects run in their order, also when one of them leads to the next event. */
   #handle(event: ClientEvent): void {
-    for (const effect of this.#client.handle(event)) this.#run(effect);
+    this.#effects.push(...this.#client.handle(event));
+    if (this.#running) return;
+    this.#running = true;
+    try {
+      for (let effect = this.#effects.shift(); effect !== undefined; effect = this.#effects.shift()) this.#run(effect);
+    } finally {
+      this.#running = false;
+    }
   }
 
   #run(effect: ClientEffect): void {
@@ -150,7 +162,7 @@ export class Connection {
   }
 
   #notice(notice: Notice): void {
-    if (notice.kind === "delivered" || notice.kind === "undelivered") this.#clearTimer(notice.id);
+    if (notice.kind === "undelivered") this.#clearTimer(notice.id);
     if (notice.kind === "attached") this.#attached.resolve();
     this.#events.notice(notice);
   }
@@ -164,6 +176,11 @@ export class Connection {
       () => {},
     );
     this.#attached.reject(new CodedError(code ?? "connection.lost"));
+  }
+
+  #giveUp(id: MessageId): void {
+    this.#timers.delete(id);
+    this.#handle({ kind: "giveUp", id });
   }
 
   #clearTimer(id: MessageId): void {

@@ -9,7 +9,8 @@ import type { Io } from "./io.ts";
 
 export async function runMain(main: (argv: readonly string[], io: Io) => Promise<ExitCode>): Promise<void> {
   process.stdout.on("error", unwritable);
-  process.stderr.on("error", () => {}); // a server outlives whoever keeps its log
+  // A server outlives whoever keeps its log.
+  const unheard = new Promise<void>((resolve) => process.stderr.on("error", () => resolve()));
   let code: ExitCode;
   try {
     code = await main(process.argv.slice(2), {
@@ -30,7 +31,7 @@ export async function runMain(main: (argv: readonly string[], io: Io) => Promise
   process.stdout.end();
   await finished(process.stdout).catch(unwritable);
   process.stderr.end();
-  await finished(process.stderr).catch(() => {});
+  await Promise.race([unheard, finished(process.stderr).catch(() => {})]);
   process.exit(code);
 }
 

@@ -2,6 +2,7 @@
  * Moves bytes, jobs and deadlines between the sockets and the pure machine (core/peer/server.ts), one event at a time.
  * Strangers wait at the gate; who is logged in does not.
  */
+import type { Job } from "../../core/crypto/provider.ts";
 import type { Env } from "../../core/env.ts";
 import { CodedError, type ErrorCode } from "../../core/errors.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
@@ -37,6 +38,8 @@ export class Driver {
   readonly #server: Server;
   readonly #peers = new Map<ConnectionId, Peer>();
   readonly #gate: Gate;
+  readonly #effects: ServerEffect[] = [];
+  #running = false;
   #lastId = 0;
 
   constructor(
@@ -101,8 +104,11 @@ export class Driver {
     void this.#dispatch({ kind: "stop" });
   }
 
-  /** A promise while a job of this event is under way. */
-  #dispatch(event: ServerEvent): Promise<void> | void {
+  /**
+   * Deals with one event; a promise while a job of it is under way. Effects run in their order, also when one of them
+   * leads to the next event: a record that overtook another would end its channel.
+   */
+  #dispatch(event: ServerEvent): Promise<void> | undefined {
     let effects: readonly ServerEffect[];
     try {
       effects = this.#server.handle(event);
@@ -110,41 +116,49 @@ export class Driver {
       this.#fault(error);
       effects = "connection" in event ? this.#server.handle({ ...event, kind: "end", code: "server.fault" }) : [];
     }
-    let job: Promise<void> | undefined;
-    for (const effect of effects) job = this.#run(effect) ?? job;
-    return job;
+    const compute = effects.find((effect) => effect.kind === "compute");
+    this.#effects.push(...effects);
+    if (!this.#running) this.#runAll();
+    return compute === undefined ? undefined : this.#compute(compute.connection, compute.job);
   }
 
-  /** A promise while the effect is a job. */
-  #run(effect: ServerEffect): Promise<void> | undefined {
+  #runAll(): void {
+    this.#running = true;
+    try {
+      for (let effect = this.#effects.shift(); effect !== undefined; effect = this.#effects.shift()) this.#run(effect);
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  #run(effect: ServerEffect): void {
     const { connection } = effect;
     const peer = this.#peers.get(connection);
     switch (effect.kind) {
       case "transmit":
         if (peer?.socket.send(effect.bytes) === false) this.end(connection, "server.slowReader");
-        return undefined;
-      case "compute":
-        return this.#compute(connection, effect);
+        break;
+      case "compute": // begun already: a job sends nothing
+        break;
       case "stage":
         if (effect.stage === "channel") this.#setDeadline(connection, this.#limits.loginSeconds);
-        return undefined;
+        break;
       case "attached": {
         const { user, device } = effect.session;
         this.#clearDeadline(connection);
         this.#log.info("user.login", { user, device, address: peer?.socket.address ?? "" });
-        return undefined;
+        break;
       }
       case "ended":
         this.#logEnd(effect, peer?.socket.address ?? "");
-        return undefined;
+        break;
       case "close":
         this.#forget(connection);
         peer?.socket.close(effect.closeCode);
-        return undefined;
     }
   }
 
-  async #compute(connection: ConnectionId, { job }: Extract<ServerEffect, { kind: "compute" }>): Promise<void> {
+  async #compute(connection: ConnectionId, job: Job): Promise<void> {
     let event: ServerEvent;
     try {
       const result = await this.#env.crypto.run(job, (length) => this.#env.randomBytes(length));

@@ -120,7 +120,7 @@ export class ClientSession implements Disposable {
         this.#deliver(message);
         break;
       case "confirmed":
-        this.#confirmed(message.message, message.user);
+        this.#confirmed(message.message, message);
         break;
       case "loginResponse":
       case "goodbye":
@@ -157,10 +157,17 @@ export class ClientSession implements Disposable {
     return this.#output();
   }
 
-  /** Nobody has confirmed `id` in time: it is dropped. */
+  /**
+   * The time of `id` is up: it is dropped, and undelivered unless somebody has confirmed it. A device that got it and said
+   * nothing may have refused the ticket, for its age: the next message asks for a new one.
+   */
   giveUp(id: MessageId): Output {
-    const to = this.#outbox.drop(id);
-    return to === null ? this.#output() : this.#fail(id, this.#nameOf(to), "late");
+    const pending = this.#outbox.drop(id);
+    if (pending === null) return this.#output();
+    for (const { address, state } of pending.targets.values()) {
+      if (state === "sent") this.#conversations.retire(address);
+    }
+    return pending.delivered ? this.#output() : this.#fail(id, this.#nameOf(pending.to), "late");
   }
 
   /** Wipes every key of the session. */
@@ -249,8 +256,9 @@ export class ClientSession implements Disposable {
     this.#dispatchWaiting(peer);
   }
 
-  #confirmed(id: MessageId, user: UserName): void {
-    if (this.#outbox.confirm(id, user)) this.#notices.push({ kind: "delivered", id, to: this.#nameOf(user) });
+  #confirmed(id: MessageId, by: Address): void {
+    const to = this.#outbox.confirm(id, by);
+    if (to !== null) this.#notices.push({ kind: "delivered", id, to: this.#nameOf(to) });
   }
 
   #deliver(delivery: Extract<ServerMessage, { kind: "delivery" }>): void {

@@ -23,6 +23,8 @@ interface Entry {
   readonly conversation: Conversation;
   /** Carried by every envelope until the peer has answered; empty then, and always on the peer's side. */
   readonly ticket: Uint8Array;
+  /** No longer sent in, because the peer's silence may mean that it never accepted the ticket; still read. */
+  readonly retired: boolean;
 }
 
 export interface Identity {
@@ -55,8 +57,13 @@ export class Conversations implements Disposable {
     this.#identity = identity;
   }
 
+  /** Whether there is a conversation to send in. */
   has(peer: Address): boolean {
-    return (this.#byPeer.get(addressKey(peer))?.size ?? 0) > 0;
+    return this.#usable(peer).length > 0;
+  }
+
+  #usable(peer: Address): readonly Entry[] {
+    return [...(this.#byPeer.get(addressKey(peer))?.values() ?? [])].filter(({ retired }) => !retired);
   }
 
   /** Starts a conversation that the server granted to this device; `key` stays the caller's to wipe. */
@@ -64,7 +71,8 @@ export class Conversations implements Disposable {
     const { crypto, realm, self } = this.#identity;
     const start = { realm, id: granted.conversation, asker: self, peer };
     const known = this.#byPeer.get(addressKey(peer))?.get(granted.conversation);
-    this.#store(peer, { conversation: startConversation(crypto, granted.key, start, "asker"), ticket: granted.ticket });
+    const conversation = startConversation(crypto, granted.key, start, "asker");
+    this.#store(peer, { conversation, ticket: granted.ticket, retired: false });
     if (known !== undefined) wipeConversation(known.conversation);
   }
 
@@ -74,7 +82,7 @@ export class Conversations implements Disposable {
    * @throws e2ee.noConversation, channel.exhausted
    */
   seal(peer: Address, message: MessageId, content: Uint8Array): Uint8Array {
-    const [first, ...others] = this.#byPeer.get(addressKey(peer))?.values() ?? [];
+    const [first, ...others] = this.#usable(peer);
     if (first === undefined) throw new CodedError("e2ee.noConversation");
     const entry = others.reduce((a, b) => (b.conversation.id < a.conversation.id ? b : a), first);
     const step = sealMessage(this.#identity.crypto, entry.conversation, message, padContent(content));
@@ -118,7 +126,7 @@ export class Conversations implements Disposable {
       throw error;
     }
     // The peer has answered in it, or began it: no ticket has to travel any more.
-    this.#store(received.sender, { conversation: step.next, ticket: NO_TICKET });
+    this.#store(received.sender, { conversation: step.next, ticket: NO_TICKET, retired: false });
     wipe(...step.spent);
     return content;
   }
@@ -148,6 +156,12 @@ export class Conversations implements Disposable {
       entries.delete(id);
     }
     this.#byPeer.set(addressKey(peer), entries);
+  }
+
+  /** Sends no more in the conversations with `peer`, until it says something in one of them. */
+  retire(peer: Address): void {
+    const entries = this.#byPeer.get(addressKey(peer)) ?? [];
+    this.#byPeer.set(addressKey(peer), new Map([...entries].map(([id, entry]) => [id, { ...entry, retired: true }])));
   }
 
   /** Wipes every conversation with a device that has gone. */

@@ -12,8 +12,8 @@ export interface Pending {
   readonly id: MessageId;
   readonly to: UserName;
   readonly content: Uint8Array;
-  /** By address: waiting for a conversation, sent, or gone. */
-  readonly targets: Map<string, { readonly address: Address; state: "waiting" | "sent" | "gone" }>;
+  /** By address: waiting for a conversation, sent, confirmed, or gone. */
+  readonly targets: Map<string, { readonly address: Address; state: "waiting" | "sent" | "confirmed" | "gone" }>;
   delivered: boolean;
 }
 
@@ -47,13 +47,16 @@ export class Outbox {
     this.#dropWhenDone(pending);
   }
 
-  /** A device of the recipient has confirmed: true the first time. */
-  confirm(id: MessageId, user: UserName): boolean {
+  /** A device has confirmed: the recipient when it is the first of theirs, else null. */
+  confirm(id: MessageId, by: Address): UserName | null {
     const pending = this.#pending.get(id);
-    if (pending === undefined || pending.to !== user || pending.delivered) return false;
-    pending.delivered = true;
+    const target = pending?.targets.get(addressKey(by));
+    if (pending === undefined || target?.state !== "sent") return null;
+    target.state = "confirmed";
+    const first = pending.to === by.user && !pending.delivered;
+    if (first) pending.delivered = true;
     this.#dropWhenDone(pending);
-    return true;
+    return first ? pending.to : null;
   }
 
   /** A device has gone, for one message or for all: those that can no longer be delivered, dropped. */
@@ -75,11 +78,11 @@ export class Outbox {
     return failed;
   }
 
-  /** Drops a message: its recipient when it was still undelivered, else null. */
-  drop(id: MessageId): UserName | null {
-    const pending = this.#pending.get(id);
+  /** Drops a message: what is left of it, or null when there is nothing. */
+  drop(id: MessageId): Pending | null {
+    const pending = this.#pending.get(id) ?? null;
     this.#pending.delete(id);
-    return pending === undefined || pending.delivered ? null : pending.to;
+    return pending;
   }
 
   get size(): number {
@@ -87,7 +90,7 @@ export class Outbox {
   }
 
   #dropWhenDone(pending: Pending): void {
-    const waiting = [...pending.targets.values()].some((target) => target.state === "waiting");
-    if (pending.delivered && !waiting) this.#pending.delete(pending.id);
+    const open = [...pending.targets.values()].some(({ state }) => state === "waiting" || state === "sent");
+    if (pending.delivered && !open) this.#pending.delete(pending.id);
   }
 }

@@ -29,7 +29,7 @@ export function unpadContent(padded: Uint8Array): Uint8Array {
   if (end < 0 || padded[end] !== 0x80 || padme(end + 1) !== padded.length) {
     throw new CodedError("wire.malformed", "padding of a content");
   }
-  return padded.slice(0, end);
+  return new Uint8Array(padded.subarray(0, end)); // `slice` of a Node Buffer would not copy
 }
 
 /** Fills the frames of one record up to exactly `bytes` with a padding frame. Throws a plain `Error` when they do not fit. */

@@ -31,6 +31,31 @@ const undelivered = (index: number, reason: string) => ({
   reason,
 });
 
+describe("a device that said nothing", () => {
+  const ticketAge = 300_001;
+
+  test("may have refused the ticket for its age: the next message asks anew and arrives", () => {
+    alice.send(1, "bob", "too late");
+    granted();
+    bob.hear(...alice.deliveries(START_MS + ticketAge));
+    expect(bob.notices.map(({ kind }) => kind)).toEqual(["unreadable"]);
+    alice.giveUp(1).send(2, "bob", "again");
+    expect(alice.take() as unknown[]).toEqual([{ kind: "ticketRequest", ...bobs }]);
+    granted();
+    bob.hear(...alice.deliveries());
+    expect(bob.texts).toEqual(["again"]);
+  });
+
+  test("is told from one that confirmed", () => {
+    alice.send(1, "bob", "one");
+    granted();
+    bob.hear(...alice.deliveries());
+    alice.hear({ kind: "confirmed", message: messageId(1), ...bobs });
+    alice.giveUp(1).send(2, "bob", "two");
+    expect(alice.take().map(({ kind }) => kind)).toEqual(["send"]);
+  });
+});
+
 describe("a message", () => {
   test("asks for a key once, and goes out with all that have waited, in order", () => {
     alice.send(1, "bob", "one").send(2, "BOB", "two");

@@ -27,26 +27,33 @@ test("it is delivered once, when the first device of the recipient has it", () =
   const sent = outbox.add(first, bob, content, [phone, desk]);
   outbox.markSent(sent, phone);
   outbox.markSent(sent, desk);
-  expect(outbox.confirm(first, bob)).toBe(true);
-  expect(outbox.confirm(first, bob)).toBe(false);
+  expect(outbox.confirm(first, phone)).toBe(bob);
+  expect(outbox.confirm(first, phone)).toBeNull();
+  expect(outbox.size).toBe(1);
+  expect(outbox.confirm(first, desk)).toBeNull();
   expect(outbox.size).toBe(0);
 });
 
-test("what the sender's own device or somebody else confirms is no delivery", () => {
-  outbox.add(first, bob, content, [phone, mine]);
-  expect(outbox.confirm(first, alice)).toBe(false);
-  expect(outbox.confirm(second, bob)).toBe(false);
+test("what the sender's own device, somebody else or a device without an envelope confirms is no delivery", () => {
+  const sent = outbox.add(first, bob, content, [phone, mine]);
+  outbox.markSent(sent, mine);
+  expect(outbox.confirm(first, mine)).toBeNull();
+  expect(outbox.confirm(first, phone)).toBeNull();
+  outbox.markSent(sent, phone);
+  expect(outbox.confirm(first, desk)).toBeNull();
+  expect(outbox.confirm(second, phone)).toBeNull();
+  expect(outbox.confirm(first, phone)).toBe(bob);
 });
 
-test("a delivered message stays while a copy has yet to be sent", () => {
+test("a delivered message stays while a copy has yet to be confirmed", () => {
   const sent = outbox.add(first, bob, content, [phone, mine]);
   outbox.markSent(sent, phone);
-  outbox.confirm(first, bob);
+  outbox.confirm(first, phone);
   expect(outbox.size).toBe(1);
-  expect(outbox.drop(first)).toBeNull();
+  expect(outbox.drop(first)).toMatchObject({ delivered: true });
   outbox.add(second, bob, content, [phone, mine]);
   outbox.markSent(outbox.waitingFor(phone)[0] ?? sent, phone);
-  outbox.confirm(second, bob);
+  outbox.confirm(second, phone);
   expect(outbox.gone(mine)).toEqual([]);
   expect(outbox.size).toBe(0);
 });
@@ -78,8 +85,12 @@ test("a device that logs in meanwhile is added to what is on its way to its user
   expect(outbox.waitingFor(phone)).toEqual([]);
 });
 
-test("what is dropped names its recipient while it is undelivered", () => {
-  outbox.add(first, bob, content, [phone]);
-  expect(outbox.drop(first)).toBe(bob);
+test("what is dropped tells which devices have said nothing", () => {
+  const sent = outbox.add(first, bob, content, [phone, desk, mine]);
+  outbox.markSent(sent, phone);
+  outbox.markSent(sent, desk);
+  outbox.confirm(first, desk);
+  const states = [...(outbox.drop(first)?.targets.values() ?? [])].map(({ state }) => state);
+  expect(states).toEqual(["sent", "confirmed", "waiting"]);
   expect(outbox.drop(first)).toBeNull();
 });
