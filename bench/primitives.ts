@@ -4,7 +4,7 @@
  */
 import { nativeCrypto } from "../core/crypto/native.ts";
 import { oprfBlind, oprfDeriveKey, oprfEvaluate } from "../core/crypto/oprf.ts";
-import type { CryptoProvider, DhPrivateKey, Job } from "../core/crypto/provider.ts";
+import type { CryptoProvider, DhPrivateKey, Job, RandomBytes } from "../core/crypto/provider.ts";
 import { Secret } from "../core/secret.ts";
 
 export interface Primitive {
@@ -93,7 +93,7 @@ function mac(name: "hmacSha256" | "hmacSha512"): (inputs: readonly Uint8Array[])
 }
 
 /** The two steps of the OPRF that a server makes at each login; noble's, and so not the provider's. */
-export function addOprf(recorder: Recorder, randomBytes: (length: number) => Uint8Array): void {
+export function addOprf(recorder: Recorder, randomBytes: RandomBytes): void {
   const seed = randomBytes(32);
   const info = new TextEncoder().encode("OPAQUE-DeriveKeyPair");
   const key = oprfDeriveKey(seed, info);

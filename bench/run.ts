@@ -2,8 +2,8 @@
 import { hostEnv } from "../cmd/host/env.ts";
 import { loadPublicKey } from "../cmd/host/publicKey.ts";
 import { runProgram } from "../test/support/programs.ts";
+import { type Account, logIn, openChannel } from "../test/support/remotePeer.ts";
 import { RealmFolder, RunningRealm } from "../test/support/runningRealm.ts";
-import { type Account, logIn, openChannel } from "./peer.ts";
 import type { Primitive } from "./primitives.ts";
 import { canMeasure, cpuMs, memoryMiB } from "./process.ts";
 import { median, type Origin, printJson, printTable, short } from "./report.ts";
@@ -128,8 +128,8 @@ async function main(): Promise<void> {
   const origin = await originOf();
   await measureStarts(origin);
   await using realm = await RunningRealm.start();
-  const { realmId, noise } = loadPublicKey(realm.folder.at("keys/server.pub"));
-  const known = { realm: realmId, serverPublicKey: noise };
+  const { realmId, staticPublicKey } = loadPublicKey(realm.folder.at("keys/server.pub"));
+  const known = { realm: realmId, serverPublicKey: staticPublicKey };
   const primitives = await timePrimitives(realm.folder.at("sconf.json"));
   printPrimitives("login", primitives.login, origin);
   printPrimitives("ticket", primitives.ticket, origin);

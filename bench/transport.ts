@@ -1,42 +1,9 @@
-/** Where a peer's records go, and where they come from, in order: a socket, or a server machine in this process. */
+/** The transports that are measured: a socket, and a server machine in this process. */
 import type { Env } from "../core/env.ts";
+import type { ServerKeys, Users } from "../core/kdc/realm.ts";
 import type { ConnectionId } from "../core/peer/online.ts";
 import { Server, type ServerEffect } from "../core/peer/server.ts";
-import type { ServerKeys, Users } from "../core/peer/serverConnection.ts";
-
-export interface Transport {
-  send(record: Uint8Array): void;
-  /** The next record. Rejects when the connection ends first. */
-  receive(): Promise<Uint8Array>;
-  /** Closes it, and resolves when the other side has, too. */
-  close(): Promise<void>;
-}
-
-/** Records that have come, and whoever waits for one. */
-class Inbox {
-  readonly #records: Uint8Array[] = [];
-  #waiting: PromiseWithResolvers<Uint8Array> | null = null;
-  #over = false;
-
-  push(record: Uint8Array): void {
-    if (this.#waiting === null) this.#records.push(record);
-    else this.#waiting.resolve(record);
-    this.#waiting = null;
-  }
-
-  end(): void {
-    this.#over = true;
-    this.#waiting?.reject(new Error("bench: the server has closed the connection"));
-  }
-
-  async next(): Promise<Uint8Array> {
-    const record = this.#records.shift();
-    if (record !== undefined) return record;
-    if (this.#over) throw new Error("bench: the server has closed the connection");
-    this.#waiting = Promise.withResolvers();
-    return this.#waiting.promise;
-  }
-}
+import { Inbox, type Transport } from "../test/support/transport.ts";
 
 /** A WebSocket to a server on this machine, open. */
 export async function connect(port: number): Promise<Transport> {
@@ -95,7 +62,7 @@ export class MemoryServer {
   }
 
   async #compute({ connection, job }: Extract<ServerEffect, { kind: "compute" }>): Promise<void> {
-    const result = await this.#env.crypto.run(job, (length) => this.#env.randomBytes(length));
+    const result = await this.#env.crypto.run(job, this.#env.randomBytes);
     this.#run(this.#server.handle({ kind: "computed", connection, result }));
   }
 }

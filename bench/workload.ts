@@ -5,12 +5,13 @@ import { serverKeys } from "../cmd/server/keyring.ts";
 import { openRealm } from "../cmd/server/realm.ts";
 import { loadUsers } from "../cmd/server/users.ts";
 import { nativeCrypto } from "../core/crypto/native.ts";
-import { wipeMessage } from "../core/wire/messages.ts";
+import { wipeMessage } from "../core/wire/frames.ts";
 import { DEMO_USERS } from "../test/support/demoRealm.ts";
-import { type Account, logIn, type Peer } from "./peer.ts";
+import { type Account, logIn, type Peer } from "../test/support/remotePeer.ts";
+import type { Transport } from "../test/support/transport.ts";
 import { addOprf, type Primitive, Recorder } from "./primitives.ts";
 import { cpuMs } from "./process.ts";
-import { MemoryServer, type Transport } from "./transport.ts";
+import { MemoryServer } from "./transport.ts";
 
 /** How long each kind of primitive is timed. */
 const PRIMITIVE_MS = 250;

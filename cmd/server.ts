@@ -7,7 +7,7 @@ import { runMain } from "./host/main.ts";
 import { versionLine } from "./host/version.ts";
 import { runAdmin } from "./server/admin.ts";
 import { parseServerCommand, SERVER_HELP } from "./server/commandLine.ts";
-import { run } from "./server/run.ts";
+import { run, type StopSignals } from "./server/run.ts";
 
 async function server(argv: readonly string[], io: Io): Promise<ExitCode> {
   const command = parseServerCommand(argv);
@@ -19,17 +19,22 @@ async function server(argv: readonly string[], io: Io): Promise<ExitCode> {
       io.stdout.write(versionLine("server"));
       return EXIT.done;
     case "run":
-      return run(command, io, hostEnv, stopSignal());
+      return run(command, io, hostEnv, stopSignals());
     default:
       return runAdmin(command, io, hostEnv);
   }
 }
 
-/** Resolves with the first signal that asks to stop. */
-function stopSignal(): Promise<string> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => resolve(signal));
-  });
+function stopSignals(): StopSignals {
+  const [first, second] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
+  let next = first;
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    process.on(signal, () => {
+      next.resolve(signal);
+      next = second;
+    });
+  }
+  return { first: first.promise, second: second.promise };
 }
 
 await runMain(server);

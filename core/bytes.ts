@@ -1,5 +1,9 @@
 /** Plain byte helpers that know nothing of cryptography. */
 
+/** No bytes: one array for all, since there is nothing in it to change. */
+export const EMPTY: Uint8Array = new Uint8Array(0);
+
+/** The parts one after the other, in an array of their own. */
 export function concat(...parts: readonly Uint8Array[]): Uint8Array {
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -11,14 +15,25 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 }
 
 const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** UTF-8. */
+/** The UTF-8 of `text`; a lone surrogate becomes U+FFFD. */
 export function utf8(text: string): Uint8Array {
   return encoder.encode(text);
 }
 
-/** Big-endian 16 bits. */
+/** Inverse of `utf8`: null when `bytes` are not UTF-8. A byte order mark is a character like any other. */
+export function decodeUtf8(bytes: Uint8Array): string | null {
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** Big-endian 16 bits. Throws a plain `Error` for what is not an integer from 0 to 65,535. */
 export function u16(value: number): Uint8Array {
+  if (!Number.isInteger(value) || value < 0 || value > 0xffff) throw new Error("u16: not 16 bits");
   return Uint8Array.of(value >> 8, value & 0xff);
 }
 

@@ -65,10 +65,25 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
-/** The code with a wire number; `connection.lost` for one that this version does not know. */
+/** The code that is told by this number; `connection.lost` for one that this version does not know, and for 0, which tells none. */
 export function codeOfWire(wire: number): ErrorCode {
   const codes = Object.keys(ERRORS) as ErrorCode[];
   return codes.find((code) => wire !== 0 && ERRORS[code].wire === wire) ?? "connection.lost";
+}
+
+const CLOSE_OWN = 4000;
+/** "Service restart" (RFC 6455 §7.4.2's registry): a server that stops. */
+const CLOSE_RESTART = 1012;
+
+/** The WebSocket close code that says `code` where it cannot be sealed (PROTOCOL §9.3). */
+export function closeCodeOf(code: ErrorCode): number {
+  return code === "server.stopping" ? CLOSE_RESTART : CLOSE_OWN + ERRORS[code].wire;
+}
+
+/** What a close code says; null when it is none of ours. */
+export function codeOfClose(closeCode: number): ErrorCode | null {
+  if (closeCode === CLOSE_RESTART) return "server.stopping";
+  return closeCode > CLOSE_OWN ? codeOfWire(closeCode - CLOSE_OWN) : null;
 }
 
 /** An expected failure: something a peer, an operator or the world did. */

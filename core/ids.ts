@@ -1,15 +1,11 @@
 import type { Env } from "./env.ts";
+import { CONVERSATION_ID_BYTES, DEVICE_ID_BYTES, MESSAGE_ID_BYTES } from "./limits.ts";
 import type { UserName } from "./name.ts";
 
 /** Random identifiers, held as lower-case hexadecimal so that they compare and key maps; branded so they never mix. */
 export type DeviceId = string & { readonly brand: "DeviceId" };
 export type ConversationId = string & { readonly brand: "ConversationId" };
 export type MessageId = string & { readonly brand: "MessageId" };
-
-/** Bytes of a device id: unique within its user, whose devices the server keeps apart. */
-export const DEVICE_ID_BYTES = 8;
-export const CONVERSATION_ID_BYTES = 16;
-export const MESSAGE_ID_BYTES = 16;
 
 export function newDeviceId(env: Env): DeviceId {
   return env.randomBytes(DEVICE_ID_BYTES).toHex() as DeviceId;

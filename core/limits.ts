@@ -4,10 +4,23 @@
 export const TEXT_MAX_BYTES = 8192;
 /** A user name: `[A-Za-z0-9][A-Za-z0-9._-]{0,31}`. */
 export const NAME_MAX_BYTES = 32;
-/** A WebSocket message, and so a sealed record: the Noise limit of 65,535 rounded to what `frameBytes` allows. */
+/** A realm id: random, and as long as the keys it stands beside. */
+export const REALM_ID_BYTES = 32;
+/** A device id: random, unique within its user, whose devices the server keeps apart. */
+export const DEVICE_ID_BYTES = 8;
+/** A conversation id: random, and so unique wherever it is drawn. */
+export const CONVERSATION_ID_BYTES = 16;
+/** A message id: likewise. */
+export const MESSAGE_ID_BYTES = 16;
+/** Devices of one user that a roster may show; the server's own limit is lower. */
+export const DEVICES_MAX = 64;
+
+/** A sealed record, and so a WebSocket message: the longest message of Noise (rev 34 §3). */
 export const RECORD_MAX_BYTES = 65535;
 /** Frames share a record up to this much plaintext; a frame that is longer has one to itself. */
 export const RECORD_PACK_BYTES = 16384;
+/** Frames in one record: what one record can ask for is bounded, and whoever else is there has a turn. */
+export const RECORD_FRAMES_MAX = 64;
 /** Every record of the login phase has this length on the wire, so that it tells nothing of the name. */
 export const LOGIN_RECORD_BYTES = 1024;
 /** Records under one key and direction before it is replaced (Noise §11.3). */
@@ -17,6 +30,14 @@ export const REKEY_BYTES = 2 ** 30;
 /** The last counter a direction may use; far below the 2^64 - 2 of Noise §5.1 and exact in a double. */
 export const COUNTER_MAX = Number.MAX_SAFE_INTEGER - 1;
 
+/** A sealed ticket: what it holds with the longest names, and room to grow. */
+export const TICKET_MAX_BYTES = 512;
+/** An envelope: a padded text, a ticket and a header, with room for the agreement of a later version. */
+export const ENVELOPE_MAX_BYTES = 16384;
+/** The sealed content in an envelope: what a ticket and 64 bytes for the header leave of it. */
+export const SEALED_MAX_BYTES = ENVELOPE_MAX_BYTES - TICKET_MAX_BYTES - 64;
+/** Every padded content is at least this long: short answers look alike. */
+export const CONTENT_MIN_BYTES = 64;
 /** A ticket is accepted this long after its issue: a conversation is opened at once or not at all. */
 export const TICKET_LIFETIME_MS = 5 * 60_000;
 /** How far the stamp of receipt may lie before the stamp of issue: both are the server's, whose clock may be set. */
@@ -34,3 +55,12 @@ export const DELIVERY_MS = 10_000;
 export const STRETCH = { memoryKiB: 65536, passes: 3, lanes: 4, outputBytes: 64 } as const;
 /** A password, as NFKC and UTF-8: long enough for any phrase, short enough that hashing it costs nothing. */
 export const PASSWORD_MAX_BYTES = 1024;
+
+/** Frames of a stranger that are under way at once: hello, login, proof and attach are all that one has to say. */
+export const WAITING_FRAMES_MAX = 4;
+/** Bytes that wait for a peer who does not read, before it is cut. */
+export const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
+/** Without any movement for this long, pings included, a connection is dead. */
+export const IDLE_SECONDS = 60;
+/** A server that is told to stop serves sessions for this long, so that what is on its way is still routed. */
+export const DRAIN_MS = 500;

@@ -6,14 +6,7 @@ import { Glob } from "bun";
 import { LABELS, LOGIN_SUITE } from "../core/crypto/labels.ts";
 import { ERRORS } from "../core/errors.ts";
 import * as limits from "../core/limits.ts";
-import {
-  CLIENT_MESSAGES,
-  DEVICES_MAX,
-  ENVELOPE_MAX_BYTES,
-  SERVER_MESSAGES,
-  TICKET_MAX_BYTES,
-} from "../core/wire/messages.ts";
-import { CONTENT_MIN_BYTES } from "../core/wire/padding.ts";
+import { CLIENT_MESSAGES, SERVER_MESSAGES } from "../core/wire/messages.ts";
 import { codeSpans, headings, links, section, tableRows } from "./support/markdown.ts";
 
 const root = join(import.meta.dir, "..");
@@ -60,8 +53,7 @@ describe("the tables of PROTOCOL and the code list the same", () => {
   test("limits", () => {
     const { STRETCH, ...plain } = limits;
     const stretch = Object.entries(STRETCH).map(([name, value]) => [`STRETCH.${name}`, value] as const);
-    const ofMessages = { TICKET_MAX_BYTES, ENVELOPE_MAX_BYTES, DEVICES_MAX, CONTENT_MIN_BYTES };
-    const registered = new Map([...Object.entries(plain), ...stretch, ...Object.entries(ofMessages)]);
+    const registered = new Map([...Object.entries(plain), ...stretch]);
     const rows = tableRows(section(protocol, "13")).map(([name, value]) => [coded(name), number(value)] as const);
     expect(new Map(rows)).toEqual(registered);
     expect(rows.length).toBe(registered.size);

@@ -1,9 +1,8 @@
 /** `client` without a command: the chat, from the sign-in to the logout. */
-import { CodedError, type ErrorCode } from "../../core/errors.ts";
+import { CodedError } from "../../core/errors.ts";
 import { newMessageId } from "../../core/ids.ts";
-import { TEXT_MAX_BYTES } from "../../core/limits.ts";
 import { parseUserName } from "../../core/name.ts";
-import type { Notice } from "../../core/peer/clientSession.ts";
+import type { Notice } from "../../core/peer/notices.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
 import { printable } from "../host/printable.ts";
 import type { ChatCommand } from "./commandLine.ts";
@@ -13,7 +12,7 @@ import { SentMessages } from "./sentMessages.ts";
 import { openPrompter, signIn } from "./signIn.ts";
 import { Screen } from "./tui/screen.ts";
 import { type Look, lookOf, messageLines, noticeLine, sentLines, warningLine } from "./tui/view.ts";
-import { noticeText, rosterLines } from "./words.ts";
+import { excerpt, noticeText, rosterLines } from "./words.ts";
 import type { World } from "./world.ts";
 
 /** @throws every error of the sign-in, and the reason why the server ended it */
@@ -25,7 +24,7 @@ export async function chat(command: ChatCommand, world: World): Promise<ExitCode
   const tell = (fn: (chat: Chat) => void) => void (session === null ? early.push(fn) : fn(session));
   const events = {
     notice: (notice: Notice) => tell((chat) => chat.notice(notice)),
-    ended: (code: ErrorCode | null) => tell((chat) => chat.ended(code)),
+    ended: (error: Error | null) => tell((chat) => chat.ended(error)),
   };
   try {
     const opening = signIn(command, io, env, { events, questions: () => prompter });
@@ -64,7 +63,7 @@ class Chat {
       end: () => this.#leave(),
       interrupt: () => world.interrupt.fire(),
     });
-    this.#look = lookOf({ color: command.color, full: this.#screen.full }, world.io.env);
+    this.#look = lookOf({ color: command.color, full: this.#screen.full }, world.io.env, world.io.stdout);
     this.#sent = new SentMessages({
       show: (sent, waiting) => this.#screen.print(...sentLines(this.#look, this.#now(), { ...sent, waiting })),
       tell: (text) => this.#tell(text),
@@ -105,11 +104,11 @@ class Chat {
     }
   }
 
-  ended(code: ErrorCode | null): void {
-    this.#sent.clear();
+  ended(error: Error | null): void {
+    this.#sent.lost();
     this.#screen.close();
-    if (code === null) this.#done.resolve(EXIT.done);
-    else this.#done.reject(new CodedError(code));
+    if (error === null) this.#done.resolve(EXIT.done);
+    else this.#done.reject(error);
   }
 
   #line(text: string): void {
@@ -134,11 +133,11 @@ class Chat {
         break;
       case "say":
         if (this.#current === null)
-          this.#warn("nobody is chosen: /chat USER first, or send USER TEXT; /help lists the commands");
+          this.#warn(`not sent, nobody is chosen: /chat USER first, or send USER TEXT: ${excerpt(action.text)}`);
         else this.#send(this.#current, action.text);
         break;
       case "wrong":
-        this.#warn(action.problem);
+        this.#warn(`${action.problem}: ${excerpt(text)}`);
     }
     this.#prompt();
   }
@@ -171,7 +170,7 @@ class Chat {
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       this.#sent.drop(id);
-      this.#warn(`not sent: ${problemText(error, text)}`);
+      this.#warn(`not sent: ${error.detail}`);
     }
   }
 
@@ -209,10 +208,4 @@ class Chat {
       return null;
     }
   }
-}
-
-function problemText(error: CodedError, text: string): string {
-  if (error.code !== "text.tooLong") return error.detail === "" ? error.code : error.detail;
-  const bytes = new TextEncoder().encode(text).length;
-  return `the text has ${bytes} bytes of UTF-8; at most ${TEXT_MAX_BYTES} fit in a message`;
 }

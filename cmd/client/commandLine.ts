@@ -1,7 +1,15 @@
 /** What the words after `client` ask for. Whether it can be done is not this module's concern. */
-import { expectInteger, expectWord, type OptionSpecs, parseOptions, usage } from "../host/args.ts";
+import { DELIVERY_MS } from "../../core/limits.ts";
+import {
+  expectInteger,
+  expectNoWords,
+  expectOptions,
+  expectWord,
+  type OptionSpecs,
+  parseOptions,
+  usage,
+} from "../host/args.ts";
 import type { PasswordOptions } from "../host/password.ts";
-import { printable } from "../host/printable.ts";
 
 export const CLIENT_HELP = `client: private messaging for a group that runs its own server
 
@@ -37,7 +45,6 @@ const OPTIONS = {
   version: { type: "flag" },
 } as const satisfies OptionSpecs;
 type Options = ReturnType<typeof parseOptions<typeof OPTIONS>>["options"];
-type OptionName = keyof typeof OPTIONS;
 
 /** Who logs in, and where; what is missing is taken from the environment or asked for. */
 export interface SignInOptions {
@@ -82,8 +89,8 @@ export type ClientCommand =
   | UsersCommand;
 
 const SIGN_IN = ["config", "user", "password-file", "password-fd", "no-color"] as const;
-const DELIVERY_SECONDS = 10;
-const SECONDS_MAX = 30 * 24 * 3600;
+/** What a timer can hold: 2^31 - 1 milliseconds, almost 25 days. */
+const SECONDS_MAX = 2_147_483;
 
 /** @throws usage.invalid for anything that `CLIENT_HELP` does not list */
 export function parseClientCommand(argv: readonly string[]): ClientCommand {
@@ -93,7 +100,7 @@ export function parseClientCommand(argv: readonly string[]): ClientCommand {
   const signIn: SignInOptions = { config: options.config, user: options.user, password: options };
   const [first, ...rest] = words;
   if (first === undefined) {
-    expectOptions("client", options, []);
+    expectOptions("client", options, SIGN_IN);
     return { kind: "chat", color: options["no-color"] !== true, ...signIn };
   }
   switch (expectWord(first, ["send", "listen", "users"] as const, "command")) {
@@ -102,14 +109,14 @@ export function parseClientCommand(argv: readonly string[]): ClientCommand {
     case "listen":
       return { ...parseListen(options, rest), ...signIn };
     case "users":
-      expectOptions("users", options, ["json"]);
+      expectOptions("users", options, [...SIGN_IN, "json"]);
       expectNoWords("users", rest);
       return { kind: "users", json: options.json === true, ...signIn };
   }
 }
 
 function parseSend(options: Options, words: readonly string[]): Omit<SendCommand, keyof SignInOptions> {
-  expectOptions("send", options, ["json", "timeout", "wait"]);
+  expectOptions("send", options, [...SIGN_IN, "json", "timeout", "wait"]);
   if (options.wait !== undefined && options.wait !== "delivered") throw usage("--wait: expected delivered");
   const [to, ...text] = words;
   if (to === undefined) throw usage("send needs the name of a user");
@@ -117,13 +124,13 @@ function parseSend(options: Options, words: readonly string[]): Omit<SendCommand
     kind: "send",
     to,
     text: text.length === 0 ? null : text.join(" "),
-    timeoutSeconds: seconds(options.timeout) ?? DELIVERY_SECONDS,
+    timeoutSeconds: seconds(options.timeout) ?? DELIVERY_MS / 1000,
     json: options.json === true,
   };
 }
 
 function parseListen(options: Options, words: readonly string[]): Omit<ListenCommand, keyof SignInOptions> {
-  expectOptions("listen", options, ["json", "own", "count", "timeout"]);
+  expectOptions("listen", options, [...SIGN_IN, "json", "own", "count", "timeout"]);
   expectNoWords("listen", words);
   return {
     kind: "listen",
@@ -136,15 +143,4 @@ function parseListen(options: Options, words: readonly string[]): Omit<ListenCom
 
 function seconds(text: string | undefined): number | null {
   return text === undefined ? null : expectInteger("--timeout", text, [1, SECONDS_MAX]);
-}
-
-function expectOptions(command: string, options: Options, allowed: readonly OptionName[]): void {
-  const known: readonly string[] = [...SIGN_IN, ...allowed];
-  const wrong = Object.keys(options).find((name) => !known.includes(name));
-  if (wrong !== undefined) throw usage(`--${wrong} does not go with "${command}"; see --help`);
-}
-
-function expectNoWords(command: string, words: readonly string[]): void {
-  const [wrong] = words;
-  if (wrong !== undefined) throw usage(`"${command}" does not take the word ${JSON.stringify(printable(wrong, 60))}`);
 }

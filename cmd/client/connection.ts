@@ -4,12 +4,12 @@
  */
 import type { JobResult } from "../../core/crypto/provider.ts";
 import type { Env } from "../../core/env.ts";
-import { CodedError, codeOfWire, type ErrorCode } from "../../core/errors.ts";
+import { CodedError, codeOfClose, type ErrorCode } from "../../core/errors.ts";
 import { type MessageId, newMessageId } from "../../core/ids.ts";
 import { DELIVERY_MS } from "../../core/limits.ts";
 import { Client, type ClientConfig, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
-import type { Notice } from "../../core/peer/clientSession.ts";
-import type { Roster } from "../../core/peer/roster.ts";
+import type { Notice } from "../../core/peer/notices.ts";
+import type { RosterView } from "../../core/peer/roster.ts";
 
 /** Where the server is. */
 export interface Target {
@@ -17,55 +17,58 @@ export interface Target {
   readonly port: number;
 }
 
-/** How far a login has come: the channel stands; the password is being stretched. */
-export type LoginStage = Extract<ClientEffect, { kind: "stage" }>["stage"];
-
 export interface ConnectionEvents {
-  stage(stage: LoginStage): void;
-  /** From the moment the roster is complete; what comes before it is not told. */
+  /** The server has answered, and the password is being stretched: it takes a moment. */
+  stretching(): void;
   notice(notice: Notice): void;
-  /** After a login: it is over. */
-  ended(code: ErrorCode | null): void;
+  /** After a login: it is over. `error` is null after a logout, and a plain `Error` for a fault of ours. */
+  ended(error: Error | null): void;
 }
 
-const CONNECT_MS = 10_000;
+/** The longest silence of the server: until it accepts the connection, and between the steps of a login. */
+const SILENCE_MS = 15_000;
 /** How long a logout may take to reach the server before the program ends all the same. */
 const CLOSE_MS = 1000;
-/** "Service restart", and what is above 4000 is our own (PROTOCOL §9.3). */
-const CLOSE_RESTART = 1012;
-const CLOSE_OWN = 4000;
 
 export class Connection {
   readonly #env: Env;
   readonly #client: Client;
   readonly #events: ConnectionEvents;
   readonly #deliveryMs: number;
+  readonly #silenceMs: number;
   readonly #socket: WebSocket;
   readonly #closed = Promise.withResolvers<void>();
   readonly #attached = Promise.withResolvers<void>();
   readonly #timers = new Map<MessageId, ReturnType<typeof setTimeout>>();
   readonly #effects: ClientEffect[] = [];
   #running = false;
+  #silence: ReturnType<typeof setTimeout> | undefined;
   #opened = false;
+  #ended = false;
+  /** What a server that did not take the connection said, in words. */
+  #refusal = "";
 
   private constructor(env: Env, target: Target, config: ClientConfig, options: OpenOptions) {
     this.#env = env;
     this.#client = new Client(env, config);
     this.#events = options.events;
     this.#deliveryMs = options.deliveryMs ?? DELIVERY_MS;
-    this.#socket = new WebSocket(webSocketUrl(target));
+    this.#silenceMs = options.silenceMs ?? SILENCE_MS;
+    this.#socket = new WebSocket(webSocketUrl(target), { perMessageDeflate: false });
     this.#socket.binaryType = "arraybuffer";
-    const slow = setTimeout(() => this.#socket.close(), CONNECT_MS);
+    this.#expectAnswer();
     this.#socket.addEventListener("open", () => {
-      clearTimeout(slow);
       this.#opened = true;
+      this.#expectAnswer();
       this.#handle({ kind: "connected" });
     });
     this.#socket.addEventListener("message", ({ data }) => this.#receive(data));
-    this.#socket.addEventListener("error", () => {}); // a close follows, and says all there is to say
+    // A close follows and says the rest; only this event tells how an upgrade was refused.
+    this.#socket.addEventListener("error", (event) => {
+      this.#refusal = refusalOf("message" in event ? String(event.message) : "");
+    });
     this.#socket.addEventListener("close", ({ code }) => {
-      clearTimeout(slow);
-      this.#handle({ kind: "disconnected", code: this.#opened ? ownCode(code) : "server.unreachable" });
+      this.#handle({ kind: "disconnected", code: this.#opened ? codeOfClose(code) : "server.unreachable" });
       this.#closed.resolve();
     });
   }
@@ -81,7 +84,7 @@ export class Connection {
     return connection;
   }
 
-  get roster(): Roster {
+  get roster(): RosterView {
     return this.#client.roster;
   }
 
@@ -116,13 +119,34 @@ export class Connection {
 
   #receive(data: unknown): void {
     if (data instanceof ArrayBuffer) this.#handle({ kind: "frame", bytes: new Uint8Array(data) });
-    else this.#socket.close();
+    else this.#handle({ kind: "frame", bytes: new Uint8Array(0) }); // a text message is no more a record than nothing is
   }
 
-  /** Effects run in their order, also when one of them leads to the next event. */
+  /** Until the login is complete the server has to move it on. */
+  #expectAnswer(): void {
+    clearTimeout(this.#silence);
+    if (this.#ended) return;
+    const unreachable = (): void => this.#handle({ kind: "disconnected", code: "server.unreachable" });
+    this.#silence = setTimeout(unreachable, this.#silenceMs);
+  }
+
+  /**
+   * Deals with one event. Effects run in their order, also when one of them leads to the next event. A fault of ours ends
+   * the connection, and whoever uses it hears of it; only what is wrong with a `send` is its caller's.
+   */
   #handle(event: ClientEvent): void {
-    this.#effects.push(...this.#client.handle(event));
-    if (this.#running) return;
+    try {
+      this.#effects.push(...this.#client.handle(event));
+      if (!this.#running) this.#runAll();
+    } catch (error) {
+      if (event.kind === "send" && error instanceof CodedError) throw error;
+      this.#effects.length = 0; // what it still wanted is void
+      this.#client.handle({ kind: "disconnected", code: null }); // wipes
+      this.#end(error instanceof Error ? error : new Error("not an error"));
+    }
+  }
+
+  #runAll(): void {
     this.#running = true;
     try {
       for (let effect = this.#effects.shift(); effect !== undefined; effect = this.#effects.shift()) this.#run(effect);
@@ -139,43 +163,55 @@ export class Connection {
       case "compute":
         void this.#compute(effect);
         break;
-      case "stage":
-        this.#events.stage(effect.stage);
+      case "stretching":
+        clearTimeout(this.#silence); // the next step is ours
+        this.#events.stretching();
         break;
       case "notice":
         this.#notice(effect.notice);
         break;
       case "ended":
-        this.#end(effect.code);
+        this.#end(effect.code === null ? null : new CodedError(effect.code, this.#detailOf(effect.code)));
     }
   }
 
   async #compute({ job }: Extract<ClientEffect, { kind: "compute" }>): Promise<void> {
     let result: JobResult;
     try {
-      result = await this.#env.crypto.run(job, (length) => this.#env.randomBytes(length));
+      result = await this.#env.crypto.run(job, this.#env.randomBytes);
     } catch (error) {
       this.#handle({ kind: "failed", error });
       return;
     }
+    if (result.op === "stretch") this.#expectAnswer();
     this.#handle({ kind: "computed", result });
   }
 
   #notice(notice: Notice): void {
     if (notice.kind === "undelivered") this.#clearTimer(notice.id);
-    if (notice.kind === "attached") this.#attached.resolve();
+    if (notice.kind === "attached") {
+      clearTimeout(this.#silence);
+      this.#attached.resolve();
+    }
     this.#events.notice(notice);
   }
 
-  #end(code: ErrorCode | null): void {
+  #end(error: Error | null): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearTimeout(this.#silence);
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     this.#socket.close();
     this.#attached.promise.then(
-      () => this.#events.ended(code),
+      () => this.#events.ended(error),
       () => {},
     );
-    this.#attached.reject(new CodedError(code ?? "connection.lost"));
+    this.#attached.reject(error ?? new CodedError("connection.lost"));
+  }
+
+  #detailOf(code: ErrorCode): string {
+    return code === "server.unreachable" ? this.#refusal : "";
   }
 
   #giveUp(id: MessageId): void {
@@ -193,13 +229,19 @@ export interface OpenOptions {
   readonly events: ConnectionEvents;
   /** A message that nobody has confirmed by then is undelivered; 10 s by default. */
   readonly deliveryMs?: number;
+  /** The longest silence of the server during a login; 15 s by default. */
+  readonly silenceMs?: number;
 }
 
 function webSocketUrl({ host, port }: Target): string {
   return `ws://${host.includes(":") ? `[${host}]` : host}:${port}/ims`;
 }
 
-function ownCode(closeCode: number): ErrorCode | null {
-  if (closeCode === CLOSE_RESTART) return "server.stopping";
-  return closeCode > CLOSE_OWN ? codeOfWire(closeCode - CLOSE_OWN) : null;
+/** The platform tells the HTTP status of a refused upgrade in a text alone; empty when there was none. */
+function refusalOf(message: string): string {
+  const [, status] = /Expected 101 status code: ([0-9]{3})/.exec(message) ?? [];
+  if (status === undefined) return "";
+  if (status === "429") return "the server has too many connections from your address; try again later";
+  if (status === "503") return "the server is stopping; try again later";
+  return "what answers there is not an IMS server";
 }

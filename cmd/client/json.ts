@@ -1,17 +1,14 @@
 /** The objects that `--json` prints, one a line. Fields are only ever added. Times are ISO 8601, UTC, milliseconds. */
-import type { MessageNotice } from "../../core/peer/clientSession.ts";
+import type { MessageNotice } from "../../core/peer/notices.ts";
+import { asciiJson } from "../host/json.ts";
 
 export function isoTime(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-export function jsonLine(value: Readonly<Record<string, string | number | boolean>>): string {
-  // A direction override in a text is the reader's to judge; escaping all but ASCII keeps it harmless on a terminal.
-  const escaped = JSON.stringify(value).replace(
-    /[\u007f-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-  return `${escaped}\n`;
+/** All but ASCII is escaped: a direction override in a text is harmless on a terminal, and the reader's to judge. */
+export function jsonLine(value: Parameters<typeof asciiJson>[0]): string {
+  return `${asciiJson(value)}\n`;
 }
 
 /** A time that a peer stamped may be any number. */

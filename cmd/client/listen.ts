@@ -1,11 +1,12 @@
 /** `client listen`: messages on stdout as they come. */
-import { CodedError, type ErrorCode } from "../../core/errors.ts";
-import type { MessageNotice, Notice } from "../../core/peer/clientSession.ts";
+import { CodedError } from "../../core/errors.ts";
+import type { MessageNotice, Notice } from "../../core/peer/notices.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
+import { printable } from "../host/printable.ts";
 import type { ListenCommand } from "./commandLine.ts";
 import { messageJson, peerTime } from "./json.ts";
 import { withConnection } from "./signIn.ts";
-import { displayText } from "./tui/sanitize.ts";
+import { hangingLines } from "./tui/view.ts";
 import { noticeText } from "./words.ts";
 import type { World } from "./world.ts";
 
@@ -16,13 +17,13 @@ export async function listen(command: ListenCommand, world: World): Promise<Exit
   done.promise.catch(() => {}); // it may fail before anybody waits for it
   let left = command.count ?? Number.POSITIVE_INFINITY;
   const notice = (told: Notice) => {
-    if (told.kind === "unreadable") stderr.write(`ims: ${noticeText(told)}\n`);
+    if (told.kind === "unreadable" || told.kind === "unsupported") stderr.write(`ims: ${noticeText(told)}\n`);
     if (told.kind !== "message" || (told.own && !command.own) || left <= 0) return;
-    stdout.write(command.json ? messageJson(told) : plainMessage(told));
+    stdout.write(command.json ? messageJson(told) : plainMessage(told, stdout.columns));
     left -= 1;
     if (left <= 0) done.resolve(EXIT.done);
   };
-  const ended = (code: ErrorCode | null) => done.reject(new CodedError(code ?? "connection.lost"));
+  const ended = (error: Error | null) => done.reject(error ?? new CodedError("connection.lost"));
   return withConnection(command, world, { mayAsk: true, events: { notice, ended } }, async () => {
     const late = command.count === null ? EXIT.done : EXIT.undelivered;
     const seconds = command.timeoutSeconds;
@@ -31,8 +32,8 @@ export async function listen(command: ListenCommand, world: World): Promise<Exit
   });
 }
 
-function plainMessage(message: MessageNotice): string {
+function plainMessage(message: MessageNotice, columns = Number.POSITIVE_INFINITY): string {
   const { own, from, to, receivedAt, text } = message;
-  const who = own ? `you -> ${to}` : from;
-  return `${peerTime(receivedAt)} ${who}: ${displayText(text).join("\n  ")}\n`;
+  const who = own ? `you -> ${printable(to)}` : printable(from);
+  return `${hangingLines(`${peerTime(receivedAt)} ${who}: `, text, columns).join("\n")}\n`;
 }

@@ -1,8 +1,10 @@
 /** `client send`: one message, and the answer whether somebody has it. */
-import { CodedError, type ErrorCode } from "../../core/errors.ts";
+import { decodeUtf8, utf8 } from "../../core/bytes.ts";
+import { CodedError } from "../../core/errors.ts";
 import { TEXT_MAX_BYTES } from "../../core/limits.ts";
 import { parseUserName } from "../../core/name.ts";
-import type { Notice } from "../../core/peer/clientSession.ts";
+import { encodeText } from "../../core/peer/clientSession.ts";
+import type { Notice } from "../../core/peer/notices.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
 import type { Io } from "../host/io.ts";
 import type { SendCommand } from "./commandLine.ts";
@@ -17,7 +19,8 @@ type Outcome = Extract<Notice, { kind: "delivered" | "undelivered" }>;
 export async function send(command: SendCommand, world: World): Promise<ExitCode> {
   parseUserName(command.to);
   const text = command.text ?? (await readText(world.io));
-  expectText(text);
+  if (text === "") throw new CodedError("usage.invalid", "there is no text to send");
+  encodeText(text); // a text that is too long is refused before anybody logs in
   const outcome = Promise.withResolvers<Outcome>();
   outcome.promise.catch(() => {}); // it may fail before anybody waits for it
   const how = {
@@ -27,7 +30,7 @@ export async function send(command: SendCommand, world: World): Promise<ExitCode
       notice(notice: Notice) {
         if (notice.kind === "delivered" || notice.kind === "undelivered") outcome.resolve(notice);
       },
-      ended: (code: ErrorCode | null) => outcome.reject(new CodedError(code ?? "connection.lost")),
+      ended: (error: Error | null) => outcome.reject(error ?? new CodedError("connection.lost")),
     },
   };
   return withConnection(command, world, how, async (connection) => {
@@ -47,32 +50,18 @@ function report(command: SendCommand, outcome: Outcome, { io, env }: World): Exi
   return EXIT.done;
 }
 
-function expectText(text: string): void {
-  if (text === "") throw new CodedError("usage.invalid", "there is no text to send");
-  const bytes = new TextEncoder().encode(text).length;
-  if (bytes > TEXT_MAX_BYTES) {
-    throw new CodedError(
-      "text.tooLong",
-      `the text has ${bytes} bytes of UTF-8; at most ${TEXT_MAX_BYTES} fit in a message`,
-    );
-  }
-}
-
 /** The text on stdin, without one line end at its end. */
 async function readText(io: Io): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of io.stdin) {
-    const part = typeof chunk === "string" ? new TextEncoder().encode(chunk) : (chunk as Uint8Array);
+    const part = typeof chunk === "string" ? utf8(chunk) : (chunk as Uint8Array);
     chunks.push(part);
     bytes += part.length;
     if (bytes > 4 * TEXT_MAX_BYTES)
       throw new CodedError("text.tooLong", `the text is longer than ${TEXT_MAX_BYTES} bytes of UTF-8`);
   }
-  try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.concat(chunks));
-    return text.replace(/\r?\n$/, "");
-  } catch (cause) {
-    throw new CodedError("usage.invalid", "the text on stdin is not UTF-8", { cause });
-  }
+  const text = decodeUtf8(Buffer.concat(chunks));
+  if (text === null) throw new CodedError("usage.invalid", "the text on stdin is not UTF-8");
+  return text.replace(/\r?\n$/, "");
 }

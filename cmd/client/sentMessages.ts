@@ -3,13 +3,12 @@
  * first as waiting, and then what became of it.
  */
 import type { MessageId } from "../../core/ids.ts";
-import type { UndeliveredNotice } from "../../core/peer/clientSession.ts";
+import type { UndeliveredNotice } from "../../core/peer/notices.ts";
 import { printable } from "../host/printable.ts";
-import { undeliveredText } from "./words.ts";
+import { excerpt, undeliveredText } from "./words.ts";
 
 /** An answer within this time is quick. */
 const PATIENCE_MS = 300;
-const EXCERPT_LENGTH = 60;
 
 export interface SentMessage {
   readonly to: string;
@@ -63,16 +62,21 @@ export class SentMessages {
   }
 
   /** Forgets a message, for example one that could not be sent at all. */
-  drop(id: MessageId): Entry | null {
+  drop(id: MessageId): Readonly<Entry> | null {
     const entry = this.#entries.get(id) ?? null;
     if (entry?.timer != null) clearTimeout(entry.timer);
     this.#entries.delete(id);
     return entry;
   }
 
-  /** The chat is over. */
-  clear(): void {
-    for (const id of [...this.#entries.keys()]) this.drop(id);
+  /** The connection has ended: nobody will say any more what became of them. */
+  lost(): void {
+    for (const [id, { to, text }] of [...this.#entries]) {
+      this.drop(id);
+      this.#events.warn(
+        `the connection ended before ${printable(to)} confirmed this; it may not have arrived: ${excerpt(text)}`,
+      );
+    }
   }
 
   #showWaiting(id: MessageId): void {
@@ -85,8 +89,4 @@ export class SentMessages {
   #idle(): void {
     if (this.#entries.size === 0) this.#events.idle();
   }
-}
-
-function excerpt(text: string): string {
-  return `"${printable(text, EXCERPT_LENGTH)}"`;
 }

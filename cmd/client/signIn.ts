@@ -3,14 +3,14 @@ import type { Env } from "../../core/env.ts";
 import { CodedError } from "../../core/errors.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import type { Secret } from "../../core/secret.ts";
-import { type ClientConfig, displayName, loadClientConfig } from "../host/config.ts";
+import { type ClientConfig, loadClientConfig, shortPath } from "../host/config.ts";
 import type { ExitCode } from "../host/exit.ts";
 import type { Io } from "../host/io.ts";
 import { normalizePassword, readPassword } from "../host/password.ts";
 import { Prompter } from "../host/prompt.ts";
 import { loadPublicKey } from "../host/publicKey.ts";
 import type { SignInOptions } from "./commandLine.ts";
-import { Connection, type ConnectionEvents, type LoginStage, type OpenOptions } from "./connection.ts";
+import { Connection, type ConnectionEvents, type OpenOptions } from "./connection.ts";
 import { Progress } from "./progress.ts";
 import type { World } from "./world.ts";
 
@@ -22,8 +22,8 @@ interface Credentials {
   readonly password: Secret;
 }
 
-/** The stages of a login are shown by the sign-in itself. */
-type SignInEvents = Omit<ConnectionEvents, "stage">;
+/** How far a login has come is shown by the sign-in itself. */
+type SignInEvents = Omit<ConnectionEvents, "stretching">;
 
 /** Where questions are asked, opened when the first one is. */
 export type Questions = () => Prompter;
@@ -40,22 +40,19 @@ export interface SignIn extends Omit<OpenOptions, "events"> {
  */
 export async function signIn(options: SignInOptions, io: Io, env: Env, how: SignIn): Promise<Connection> {
   const config = loadClientConfig(options, io.env, io.cwd, io.execDir);
-  const known = loadPublicKey(config.publicKey, displayName(config.publicKey, io.cwd));
+  const known = loadPublicKey(config.publicKey, shortPath(config.publicKey, io.cwd));
   const person = io.isTTY && how.questions !== null && passwordSource(options, io) === null;
   const progress = new Progress(io.stderr, person);
-  const stage = (reached: LoginStage) => {
-    if (reached === "stretching") progress.start("Checking the password");
-  };
-  const events = { ...how.events, stage };
+  const events = { ...how.events, stretching: () => progress.start("Checking the password") };
   for (let tries = person ? TRIES : 1; ; tries -= 1) {
     const { user, password } = await credentials(options, io, how.questions);
     progress.start("Connecting");
     try {
-      const clientConfig = { realm: known.realmId, serverPublicKey: known.noise, user, password };
+      const clientConfig = { realm: known.realmId, serverPublicKey: known.staticPublicKey, user, password };
       return await Connection.open(env, config, clientConfig, { ...how, events });
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      if (error.code === "server.unreachable") throw unreachable(config);
+      if (error.code === "server.unreachable") throw unreachable(config, error);
       if (error.code !== "auth.rejected" || tries <= 1) throw error;
       progress.stop();
       io.stderr.write("Name or password not accepted. Please try again.\n");
@@ -65,17 +62,32 @@ export async function signIn(options: SignInOptions, io: Io, env: Env, how: Sign
   }
 }
 
-function unreachable({ host, port, name }: ClientConfig): CodedError {
-  const what = `no server answers at ${host} port ${port}; is it running, and are host and port in ${name} right?`;
-  return new CodedError("server.unreachable", what);
+function unreachable({ host, port, name }: ClientConfig, { detail }: CodedError): CodedError {
+  const silent = `no server answers at ${host} port ${port}; is it running, and are host and port in ${name} right?`;
+  return new CodedError("server.unreachable", detail === "" ? silent : `${host} port ${port}: ${detail}`);
 }
 
 async function credentials(options: SignInOptions, io: Io, questions: Questions | null): Promise<Credentials> {
-  const name = options.user ?? io.env.IMS_USER ?? (await ask(questions, "Name: ", false));
-  const user = parseUserName(name.trim());
+  const name = options.user ?? io.env.IMS_USER;
+  const askName = async () => (await ask(questions, "Name: ", false)).trim();
+  const user = name === undefined ? await asked(io, askName, parseUserName) : parseUserName(name.trim());
   const given = passwordSource(options, io);
   if (given !== null) return { user, password: given() };
-  return { user, password: normalizePassword(await ask(questions, "Password: ", true)) };
+  const askPassword = () => ask(questions, "Password: ", true);
+  return { user, password: await asked(io, askPassword, normalizePassword) };
+}
+
+/** An answer that `parse` takes; a person who mistypes is told why and asked again. */
+async function asked<T>(io: Io, question: () => Promise<string>, parse: (answer: string) => T): Promise<T> {
+  for (;;) {
+    const answer = await question();
+    try {
+      return parse(answer);
+    } catch (error) {
+      if (!io.isTTY || !(error instanceof CodedError)) throw error;
+      io.stderr.write(`${error.detail}\n`);
+    }
+  }
 }
 
 /** How to read the password that options or environment name; null when they name none. */

@@ -1,7 +1,7 @@
 /** `client users`: who is registered, and who is online. */
 import { parseUserName } from "../../core/name.ts";
-import type { Notice } from "../../core/peer/clientSession.ts";
-import type { Roster } from "../../core/peer/roster.ts";
+import type { Notice } from "../../core/peer/notices.ts";
+import type { RosterView } from "../../core/peer/roster.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
 import type { UsersCommand } from "./commandLine.ts";
 import { jsonLine } from "./json.ts";
@@ -22,7 +22,7 @@ export async function users(command: UsersCommand, world: World): Promise<ExitCo
   });
 }
 
-function usersJson(roster: Roster, self: string): string {
+function usersJson(roster: RosterView, self: string): string {
   const you = parseUserName(self);
   return rosterOrder(roster)
     .map(([user, { name, devices }]) =>

@@ -2,18 +2,18 @@
 
 import type { UserName } from "../../core/name.ts";
 import { parseUserName } from "../../core/name.ts";
-import type { StatusNotice, UndeliveredNotice } from "../../core/peer/clientSession.ts";
-import type { Roster, RosterEntry } from "../../core/peer/roster.ts";
+import type { StatusNotice, UndeliveredNotice } from "../../core/peer/notices.ts";
+import type { RosterEntry, RosterView } from "../../core/peer/roster.ts";
 import { printable } from "../host/printable.ts";
 
 /** Those online first, then by name. */
-export function rosterOrder(roster: Roster): readonly (readonly [UserName, RosterEntry])[] {
+export function rosterOrder(roster: RosterView): readonly (readonly [UserName, RosterEntry])[] {
   const offline = ({ devices }: RosterEntry) => (devices.length > 0 ? 0 : 1);
   return [...roster].sort(([a, x], [b, y]) => offline(x) - offline(y) || (a < b ? -1 : 1));
 }
 
 /** One line for each user. `self` is the user's own name, as registered. */
-export function rosterLines(roster: Roster, self: string): readonly string[] {
+export function rosterLines(roster: RosterView, self: string): readonly string[] {
   const you = parseUserName(self);
   const width = Math.max(...[...roster.values()].map(({ name }) => name.length), 4);
   return rosterOrder(roster).map(([user, { name, devices }]) => {
@@ -31,6 +31,8 @@ export function undeliveredText({ to, reason }: UndeliveredNotice): string {
       return `there is no user ${name}`;
     case "offline":
       return `${name} is not logged in; the message was not delivered and is dropped`;
+    case "alone":
+      return "you are not logged in anywhere else; the message to yourself is dropped";
     case "late":
       return `${name} has not confirmed the message in time; it is dropped`;
   }
@@ -46,11 +48,20 @@ export function noticeText(notice: StatusNotice): string | null {
     case "unregistered":
       return `${printable(notice.name)} is no longer a user here`;
     case "unreadable":
-      return `a message from ${printable(notice.from)} could not be read (${notice.code}); it was not confirmed`;
+      return `a message from ${printable(notice.from)} could not be read; it was not confirmed (${notice.code})`;
+    case "unsupported":
+      return `${printable(notice.from)} sent something that this version of the client cannot show`;
     case "undelivered":
       return undeliveredText(notice);
     case "attached":
     case "delivered":
       return null;
   }
+}
+
+const EXCERPT_LENGTH = 60;
+
+/** The beginning of a text, in quotes, to tell which one is meant. */
+export function excerpt(text: string): string {
+  return `"${printable(text, EXCERPT_LENGTH)}"`;
 }

@@ -25,6 +25,11 @@ function splitRange(text: string): { readonly address: string; readonly bits: nu
   return bits <= maxBits ? { address, bits } : null;
 }
 
+/** An IPv4 address without the prefix that it has on a dual-stack socket, `::ffff:`; any other as it is. */
+export function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=[0-9.]+$)/i, "");
+}
+
 /**
  * Whether an address lies in one of `ranges`, each as `parseRange` accepts. An IPv4 address is recognised in its IPv6
  * form (`::ffff:a.b.c.d`) too.
@@ -36,7 +41,7 @@ export function rangeMatcher(ranges: readonly string[]): (address: string) => bo
     if (parts !== null) set.addSubnet(parts.address, parts.bits, isIP(parts.address) === 4 ? "ipv4" : "ipv6");
   }
   return (address) => {
-    const plain = address.replace(/^::ffff:(?=[0-9.]+$)/i, "");
+    const plain = plainAddress(address);
     const family = isIP(plain);
     return family !== 0 && set.check(plain, family === 4 ? "ipv4" : "ipv6");
   };

@@ -80,6 +80,18 @@ export function expectWord<W extends string>(word: string, known: readonly W[], 
   throw usage(`unknown ${what} ${JSON.stringify(printable(word, 60))}; ${hint}`);
 }
 
+/** @throws usage.invalid when an option was given that does not go with `command` */
+export function expectOptions<O extends object>(command: string, options: O, allowed: readonly (keyof O)[]): void {
+  const wrong = Object.keys(options).find((name) => !allowed.some((known) => known === name));
+  if (wrong !== undefined) throw usage(`--${wrong} does not go with "${command}"; see --help`);
+}
+
+/** @throws usage.invalid when `words` is not empty */
+export function expectNoWords(command: string, words: readonly string[]): void {
+  const [wrong] = words;
+  if (wrong !== undefined) throw usage(`"${command}" does not take the word ${JSON.stringify(printable(wrong, 60))}`);
+}
+
 /** A whole number of decimal digits within both bounds. @throws usage.invalid */
 export function expectInteger(option: string, text: string, bounds: readonly [min: number, max: number]): number {
   const value = /^(0|[1-9][0-9]{0,15})$/.test(text) ? Number(text) : Number.NaN;

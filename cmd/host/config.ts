@@ -13,7 +13,8 @@ const path = text("a path", (found) => (found === "" || found.includes("\0") ? n
 const proxies = list(text("an IP address or a range such as 10.0.0.0/8", parseRange), 64);
 
 /**
- * `frameBytes` is a WebSocket message: at most the Noise limit, and at least what the longest envelope takes.
+ * `frameBytes` is the longest WebSocket message that a peer may send. It never needs more than the 65,535 bytes of a
+ * Noise message, of which the round number is the most that can be set, and needs at least what the longest envelope takes.
  */
 const limits = object({
   connectionsPerAddress: optional(integer(1, 100_000), 64),
@@ -93,13 +94,13 @@ function find({ name, named, cwd, execDir }: Search): string {
 }
 
 function load<T>(schema: Schema<T>, file: string, cwd: string): T & ConfigFile {
-  const name = displayName(file, cwd);
+  const name = shortPath(file, cwd);
   const value = parseJson(readTextFile(file, { name, maxBytes: MAX_BYTES }), name);
   return { ...schema.read(value, { file: name, key: "" }), file, name };
 }
 
 /** `path` as seen from the folder `cwd`, or as it is when it lies elsewhere. */
-export function displayName(path: string, cwd: string): string {
+export function shortPath(path: string, cwd: string): string {
   const short = relative(cwd, path);
   return short === "" || short.startsWith("..") ? path : short;
 }

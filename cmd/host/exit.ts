@@ -1,5 +1,5 @@
 /** How a program ends: the exit codes, and the one line that an error becomes. */
-import { CodedError, type ErrorCode } from "../../core/errors.ts";
+import { CodedError, type ERRORS, type ErrorCode } from "../../core/errors.ts";
 import { printable } from "./printable.ts";
 
 export const EXIT = {
@@ -30,6 +30,7 @@ const CODES: { readonly [C in ErrorCode]?: ExitCode } = {
   "auth.rejected": EXIT.refused,
   "auth.tooManyDevices": EXIT.refused,
   "auth.ended": EXIT.refused,
+  "auth.device": EXIT.refused,
   "server.unreachable": EXIT.unreachable,
   "server.stopping": EXIT.unreachable,
   "connection.lost": EXIT.unreachable,
@@ -39,11 +40,17 @@ const CODES: { readonly [C in ErrorCode]?: ExitCode } = {
   "host.terminated": EXIT.terminated,
 };
 
+/** Codes that a server may send, as a number alone: the words for them are ours. */
+type SentCode = { [C in ErrorCode]: (typeof ERRORS)[C]["wire"] extends 0 ? never : C }[ErrorCode];
+
 /** What is said when an error brings no words of its own. */
-const SENTENCES: { readonly [C in ErrorCode]?: string } = {
+const SENTENCES: { readonly [C in SentCode]: string } & { readonly [C in ErrorCode]?: string } = {
   "auth.rejected": "name or password not accepted",
   "auth.tooManyDevices": "you are logged in on too many devices; log out on one of them",
+  "auth.device": "another login has drawn the same device name; try again",
   "auth.ended": "the server has ended this login: the user was removed or locked, or has a new password",
+  "channel.busy": "the server has cut this connection, because too much was sent before the login was done; try again",
+  "channel.exhausted": "this connection has carried all that one connection may; log in again",
   "channel.handshake": "this is not the server you know: it does not hold the key in your server.pub",
   "channel.deadline": "the login took too long; try again",
   "channel.record": "what the server sent was altered on the way; the connection was closed",
@@ -54,8 +61,14 @@ const SENTENCES: { readonly [C in ErrorCode]?: string } = {
   "server.unreachable": "no server answers",
   "state.unexpected": "the server sent something that has no place there; the connection was closed",
   "wire.malformed": "the server sent something that is not IMS; the connection was closed",
+  "wire.tooLong": "something was longer than IMS allows; the connection was closed",
   "wire.version": "the server speaks another version of IMS; use a client of the same version",
 };
+
+/** What `code` means for a user: plain words without a line end, or the code itself where it is only for a log. */
+export function sentenceOf(code: ErrorCode): string {
+  return SENTENCES[code] ?? code;
+}
 
 export interface Ending {
   readonly code: ExitCode;
@@ -71,6 +84,6 @@ export function endingOf(error: unknown): Ending {
   }
   const code = CODES[error.code] ?? EXIT.failed;
   if (error.code === "host.interrupted" || error.code === "host.terminated") return { code, line: null };
-  const what = error.detail === "" ? (SENTENCES[error.code] ?? error.code) : error.detail;
+  const what = error.detail === "" ? sentenceOf(error.code) : error.detail;
   return { code, line: `ims: ${printable(what)}` };
 }

@@ -18,6 +18,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
+import { decodeUtf8 } from "../../core/bytes.ts";
 import { CodedError } from "../../core/errors.ts";
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -95,7 +96,7 @@ export function resolveLink(path: string): string {
 }
 
 /** Makes a rename in `folder` outlast a power cut. Windows cannot open folders, and needs it less. */
-export function syncFolder(folder: string): void {
+function syncFolder(folder: string): void {
   if (process.platform === "win32") return;
   const fd = openSync(folder, "r");
   try {
@@ -170,14 +171,12 @@ export function readAll(fd: number, maxBytes: number, name: string): Uint8Array 
  * @throws config.invalid naming the file when it cannot be read, is too large, or is not UTF-8
  */
 export function readTextFile(path: string, options: ReadOptions): string {
-  return decodeUtf8(readBytes(path, options), options.name ?? path);
+  return expectUtf8(readBytes(path, options), options.name ?? path);
 }
 
 /** @throws config.invalid naming the file when `bytes` are not UTF-8 */
-export function decodeUtf8(bytes: Uint8Array, name: string): string {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (error) {
-    throw new CodedError("config.invalid", `${name}: not UTF-8 text; save it as UTF-8`, { cause: error });
-  }
+export function expectUtf8(bytes: Uint8Array, name: string): string {
+  const text = decodeUtf8(bytes);
+  if (text === null) throw new CodedError("config.invalid", `${name}: not UTF-8 text; save it as UTF-8`);
+  return text;
 }

@@ -1,4 +1,5 @@
 /** The line editor of a password prompt: bytes in, nothing shown. */
+import { decodeUtf8 } from "../../core/bytes.ts";
 
 const MAX_BYTES = 4096;
 const [CTRL_C, CTRL_D, BACKSPACE, CTRL_U, CTRL_W, ESCAPE, DELETE] = [0x03, 0x04, 0x08, 0x15, 0x17, 0x1b, 0x7f];
@@ -27,11 +28,7 @@ export class HiddenLine {
 
   /** The line; null when it is not UTF-8. */
   text(): string | null {
-    try {
-      return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(this.#bytes.subarray(0, this.#length));
-    } catch {
-      return null;
-    }
+    return decodeUtf8(this.#bytes.subarray(0, this.#length));
   }
 
   wipe(): void {

@@ -4,7 +4,7 @@ import type { Readable, Writable } from "node:stream";
 export interface Io {
   readonly stdin: Readable & { setRawMode?: (raw: boolean) => unknown };
   /** Data. */
-  readonly stdout: Pick<Writable, "write">;
+  readonly stdout: Pick<Writable, "write"> & { readonly columns?: number };
   /** Prompts, logs and errors. */
   readonly stderr: Writable;
   readonly env: Readonly<Record<string, string | undefined>>;

@@ -1,5 +1,5 @@
 /**
- * JSON (RFC 8259) read strictly: what two readers could understand in two ways is refused. Doubled keys, a byte order
+ * JSON (RFC 8259), written in ASCII and read strictly: what two readers could understand in two ways is refused. Doubled keys, a byte order
  * mark, text after the end, lone surrogates and deep nesting are errors; objects become maps, so that no key, not even
  * `__proto__`, is special.
  */
@@ -7,6 +7,14 @@ import { CodedError } from "../../core/errors.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export type JsonObject = ReadonlyMap<string, Json>;
+
+/** `value` as JSON on one line of printable ASCII; whoever reads it gets the same text back. */
+export function asciiJson(value: Readonly<Record<string, string | number | boolean>>): string {
+  return JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
 
 /** Objects and lists within each other; ours need three. */
 export const JSON_DEPTH_MAX = 8;

@@ -11,9 +11,11 @@ import { resolveLink, systemReason } from "./files.ts";
 
 const RETRY_MS = 25;
 const WAIT_MS = 5000;
+/** In a server's `data/` folder. */
+const LOCK_NAME = "server.lock";
 
 /** A lock that is held until it is disposed or the process ends. */
-export class FileLock {
+export class FileLock implements Disposable {
   #database: Database | null;
 
   private constructor(database: Database) {
@@ -66,15 +68,12 @@ export async function withLock<T>(path: string, fn: () => T | Promise<T>, waitMs
   }
 }
 
-/** The lock of a server on its `data/` folder. */
-export type DataLock = FileLock;
-
 /**
  * Makes `folder` (mode 0700) when it is missing, and takes it for this process.
  * @throws file.locked when another server uses it
  * @throws file.failed when it cannot be made or written
  */
-export function lockFolder(folder: string): DataLock {
+export function lockFolder(folder: string): FileLock {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (error) {
@@ -92,5 +91,3 @@ export function folderIsLocked(folder: string): boolean {
   using lock = FileLock.tryTake(path);
   return lock === null;
 }
-
-const LOCK_NAME = "server.lock";

@@ -1,7 +1,9 @@
 /**
  * JSON lines for whoever runs a server. Only the fields listed here can be logged, each a plain value: there is no way
- * to hand over a key, a frame, a message or an error of a dependency. One event is one line, whatever it holds.
+ * to hand over a key, a frame, a message or an error, and no field for a recipient. Of a fault only `faultPlace` is
+ * logged, which holds no text of a dependency. One event is one line, whatever it holds.
  */
+import { asciiJson } from "./json.ts";
 
 const LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = (typeof LEVELS)[number];
@@ -9,20 +11,17 @@ export type LogLevel = (typeof LEVELS)[number];
 const TEXT_FIELDS = [
   "address",
   "code",
-  "connection",
   "device",
   "file",
   "fingerprint",
-  "from",
   "host",
+  "note",
   "reason",
   "signal",
-  "state",
-  "to",
   "user",
   "version",
 ] as const;
-const NUMBER_FIELDS = ["bytes", "closeCode", "connections", "count", "devices", "durationMs", "port", "users"] as const;
+const NUMBER_FIELDS = ["connections", "devices", "port", "users"] as const;
 
 export type LogFields = { readonly [K in (typeof TEXT_FIELDS)[number]]?: string } & {
   readonly [K in (typeof NUMBER_FIELDS)[number]]?: number;
@@ -47,7 +46,7 @@ export function createLog({ level, write, nowMs }: LogOptions): Log {
     if (LEVELS.indexOf(own) < LEVELS.indexOf(level)) return () => {};
     return (event, fields = {}) => {
       const line = { time: new Date(nowMs()).toISOString(), level: own, event, ...listed(fields) };
-      write(`${escapeUnprintable(JSON.stringify(line))}\n`);
+      write(`${asciiJson(line)}\n`);
     };
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
@@ -65,17 +64,4 @@ function listed(fields: LogFields): Record<string, string | number> {
     if (typeof value === "number" && Number.isFinite(value)) out[key] = value;
   }
   return out;
-}
-
-// What JSON.stringify leaves and a terminal acts on: DEL, C1, direction overrides, zero width, line separators.
-const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}]/gu;
-
-function escapeUnprintable(json: string): string {
-  return json.replace(UNPRINTABLE, (character) =>
-    Array.from({ length: character.length }, (_, at) => `\\u${hex4(character.charCodeAt(at))}`).join(""),
-  );
-}
-
-function hex4(code: number): string {
-  return code.toString(16).padStart(4, "0");
 }

@@ -4,6 +4,7 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { resolve } from "node:path";
+import { decodeUtf8 } from "../../core/bytes.ts";
 import { CodedError } from "../../core/errors.ts";
 import { expectPassword } from "../../core/kdc/password.ts";
 import { PASSWORD_MAX_BYTES } from "../../core/limits.ts";
@@ -74,11 +75,12 @@ function fromDescriptor(fd: number): Secret {
 
 function fromBytes(bytes: Uint8Array, name: string): Secret {
   try {
-    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    const text = decodeUtf8(bytes);
+    if (text === null) throw new CodedError("password.invalid", "not UTF-8 text");
     return normalizePassword(oneLine(text));
   } catch (error) {
     if (error instanceof CodedError) throw new CodedError(error.code, `${name}: ${error.detail}`);
-    throw new CodedError("password.invalid", `${name}: not UTF-8 text`);
+    throw error;
   } finally {
     bytes.fill(0);
   }

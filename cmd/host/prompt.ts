@@ -8,7 +8,7 @@
  */
 import { createInterface, type Interface } from "node:readline";
 import { PassThrough, type Readable, type Writable } from "node:stream";
-import { concat } from "../../core/bytes.ts";
+import { concat, decodeUtf8 } from "../../core/bytes.ts";
 import { CodedError } from "../../core/errors.ts";
 import { HiddenLine } from "./hiddenLine.ts";
 
@@ -226,9 +226,5 @@ export class Prompter {
 
 /** A line without its line end; null when it is not UTF-8. */
 function decodeLine(line: Uint8Array): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(line).replace(/\r?\n?$/, "");
-  } catch {
-    return null;
-  }
+  return decodeUtf8(line)?.replace(/\r?\n?$/, "") ?? null;
 }

@@ -3,7 +3,7 @@ declare const IMS_COMMIT: string;
 
 /** Stamped in by the build; a program run from its sources says so. */
 export const VERSION: string = typeof IMS_VERSION === "string" ? IMS_VERSION : "0.1.0-source";
-export const COMMIT: string = typeof IMS_COMMIT === "string" ? IMS_COMMIT : "none";
+const COMMIT: string = typeof IMS_COMMIT === "string" ? IMS_COMMIT : "none";
 
 /** What `--version` prints. */
 export function versionLine(program: "server" | "client"): string {

@@ -1,7 +1,14 @@
 /** What the words after `server` ask for. Whether it can be done is not this module's concern. */
-import { expectInteger, expectWord, type OptionSpecs, parseOptions, usage } from "../host/args.ts";
+import {
+  expectInteger,
+  expectNoWords,
+  expectOptions,
+  expectWord,
+  type OptionSpecs,
+  parseOptions,
+  usage,
+} from "../host/args.ts";
 import type { PasswordOptions } from "../host/password.ts";
-import { printable } from "../host/printable.ts";
 
 export const SERVER_HELP = `server: private messaging for a group that runs its own server
 
@@ -34,7 +41,6 @@ const OPTIONS = {
   version: { type: "flag" },
 } as const satisfies OptionSpecs;
 type Options = ReturnType<typeof parseOptions<typeof OPTIONS>>["options"];
-type OptionName = keyof typeof OPTIONS;
 
 export interface WithConfig {
   /** `--config`. */
@@ -102,7 +108,7 @@ export function parseServerCommand(argv: readonly string[]): ServerCommand {
     case "run":
     case "check":
       expectOptions(kind, options, ["config"]);
-      expectWords(kind, rest, 0);
+      expectNoWords(kind, rest);
       return { kind, config: options.config };
     case "init":
       return parseInit(options, rest);
@@ -111,14 +117,14 @@ export function parseServerCommand(argv: readonly string[]): ServerCommand {
     case "key":
       expectWord(rest[0] ?? "", ["show"], "key command");
       expectOptions("key show", options, ["config"]);
-      expectWords("key show", rest.slice(1), 0);
+      expectNoWords("key show", rest.slice(1));
       return { kind: "keyShow", config: options.config };
   }
 }
 
 function parseInit(options: Options, words: readonly string[]): InitCommand {
   expectOptions("init", options, ["host", "port"]);
-  expectWords("init", words.slice(1), 0);
+  expectNoWords("init", words.slice(1));
   const port = options.port === undefined ? undefined : expectInteger("--port", options.port, [1, 65_535]);
   return { kind: "init", folder: words[0] ?? "", host: options.host, port };
 }
@@ -132,11 +138,11 @@ function parseUser(options: Options, words: readonly string[]): UserCommand {
   const { config } = options;
   if (action === "list") {
     expectOptions(command, options, ["config", "json"]);
-    expectWords(command, words.slice(1), 0);
+    expectNoWords(command, words.slice(1));
     return { kind: "user", action, json: options.json === true, config };
   }
   if (name === "") throw usage(`${command} needs the name of a user`);
-  expectWords(command, rest, 0);
+  expectNoWords(command, rest);
   switch (action) {
     case "add":
     case "passwd":
@@ -150,14 +156,4 @@ function parseUser(options: Options, words: readonly string[]): UserCommand {
       expectOptions(command, options, ["config"]);
       return { kind: "user", action, name, config };
   }
-}
-
-function expectOptions(command: string, options: Options, allowed: readonly OptionName[]): void {
-  const wrong = Object.keys(options).find((name) => !allowed.some((known) => known === name));
-  if (wrong !== undefined) throw usage(`--${wrong} does not go with "${command}"; see --help`);
-}
-
-function expectWords(command: string, words: readonly string[], max: number): void {
-  const wrong = words[max];
-  if (wrong !== undefined) throw usage(`"${command}" does not take the word ${JSON.stringify(printable(wrong, 60))}`);
 }

@@ -5,10 +5,12 @@
 import type { Job } from "../../core/crypto/provider.ts";
 import type { Env } from "../../core/env.ts";
 import { CodedError, type ErrorCode } from "../../core/errors.ts";
+import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
+import { WAITING_FRAMES_MAX } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { Server, type ServerEffect, type ServerEvent } from "../../core/peer/server.ts";
-import type { ServerKeys, Users } from "../../core/peer/serverConnection.ts";
 import type { ServerConfig } from "../host/config.ts";
+import { faultPlace } from "../host/fault.ts";
 import type { Log } from "../host/log.ts";
 import { Gate } from "./gate.ts";
 
@@ -24,12 +26,9 @@ interface Peer {
   readonly socket: Socket;
   /** Cut when it passes; null once there is a session. */
   deadline: ReturnType<typeof setTimeout> | null;
-  /** Frames that wait at the gate. */
-  waiting: number;
+  /** Frames that wait at the gate, oldest first: nothing of this peer may overtake them. */
+  readonly waiting: Uint8Array[];
 }
-
-/** A stranger has no business with more than these frames under way: hello, login, proof, attach. */
-const WAITING_MAX = 4;
 
 export class Driver {
   readonly #env: Env;
@@ -38,8 +37,10 @@ export class Driver {
   readonly #server: Server;
   readonly #peers = new Map<ConnectionId, Peer>();
   readonly #gate: Gate;
-  readonly #effects: ServerEffect[] = [];
+  /** Each with the peer it is for, who may be forgotten before its turn. */
+  readonly #effects: (readonly [effect: ServerEffect, peer: Peer | undefined])[] = [];
   #running = false;
+  #draining = false;
   #lastId = 0;
 
   constructor(
@@ -59,31 +60,24 @@ export class Driver {
     return this.#server.online;
   }
 
+  /** Once the server is stopping, the connection is ended at once. */
   connect(socket: Socket): ConnectionId {
     this.#lastId += 1;
     const connection = this.#lastId as ConnectionId;
-    this.#peers.set(connection, { socket, deadline: null, waiting: 0 });
+    this.#peers.set(connection, { socket, deadline: null, waiting: [] });
     this.#setDeadline(connection, this.#limits.handshakeSeconds);
     void this.#dispatch({ kind: "connected", connection });
+    if (this.#draining) this.end(connection, "server.stopping");
     return connection;
   }
 
   receive(connection: ConnectionId, bytes: Uint8Array): void {
     const peer = this.#peers.get(connection);
     if (peer === undefined) return;
-    if (peer.deadline === null) {
-      void this.#dispatch({ kind: "frame", connection, bytes });
-      return;
-    }
-    peer.waiting += 1;
-    if (peer.waiting > WAITING_MAX) {
-      this.end(connection, "channel.busy");
-      return;
-    }
-    this.#gate.push(() => {
-      peer.waiting -= 1;
-      return this.#dispatch({ kind: "frame", connection, bytes });
-    });
+    peer.waiting.push(bytes);
+    if (peer.deadline === null) this.#admitAll(connection, peer);
+    else if (peer.waiting.length > WAITING_FRAMES_MAX) this.end(connection, "channel.busy");
+    else this.#gate.push(() => this.#admit(connection, peer));
   }
 
   disconnect(connection: ConnectionId): void {
@@ -99,9 +93,28 @@ export class Driver {
     void this.#dispatch({ kind: "users", users });
   }
 
+  /** Refuses and ends logins; those who are logged in go on until `stop`. */
+  drain(): void {
+    this.#draining = true;
+    for (const [connection, { deadline }] of [...this.#peers]) {
+      if (deadline !== null) this.end(connection, "server.stopping");
+    }
+  }
+
   /** Says goodbye to everybody and wipes every session. */
   stop(): void {
     void this.#dispatch({ kind: "stop" });
+  }
+
+  /** The turn of the oldest frame that waits, unless it has been dealt with already. */
+  #admit(connection: ConnectionId, peer: Peer): Promise<void> | undefined {
+    const bytes = peer.waiting.shift();
+    return bytes === undefined ? undefined : this.#dispatch({ kind: "frame", connection, bytes });
+  }
+
+  /** Whoever is logged in does not wait, nor does what was sent along with the login. */
+  #admitAll(connection: ConnectionId, peer: Peer): void {
+    while (peer.waiting.length > 0) void this.#admit(connection, peer);
   }
 
   /**
@@ -117,7 +130,7 @@ export class Driver {
       effects = "connection" in event ? this.#server.handle({ ...event, kind: "end", code: "server.fault" }) : [];
     }
     const compute = effects.find((effect) => effect.kind === "compute");
-    this.#effects.push(...effects);
+    for (const effect of effects) this.#effects.push([effect, this.#peers.get(effect.connection)]);
     if (!this.#running) this.#runAll();
     return compute === undefined ? undefined : this.#compute(compute.connection, compute.job);
   }
@@ -125,30 +138,27 @@ export class Driver {
   #runAll(): void {
     this.#running = true;
     try {
-      for (let effect = this.#effects.shift(); effect !== undefined; effect = this.#effects.shift()) this.#run(effect);
+      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) this.#run(...next);
     } finally {
       this.#running = false;
     }
   }
 
-  #run(effect: ServerEffect): void {
+  #run(effect: ServerEffect, peer: Peer | undefined): void {
     const { connection } = effect;
-    const peer = this.#peers.get(connection);
     switch (effect.kind) {
       case "transmit":
         if (peer?.socket.send(effect.bytes) === false) this.end(connection, "server.slowReader");
         break;
       case "compute": // begun already: a job sends nothing
         break;
-      case "stage":
-        if (effect.stage === "channel") this.#setDeadline(connection, this.#limits.loginSeconds);
+      case "channel":
+        this.#setDeadline(connection, this.#limits.loginSeconds);
         break;
-      case "attached": {
-        const { user, device } = effect.session;
+      case "attached":
         this.#clearDeadline(connection);
-        this.#log.info("user.login", { user, device, address: peer?.socket.address ?? "" });
+        this.#log.info("user.login", { ...effect.device, address: peer?.socket.address ?? "" });
         break;
-      }
       case "ended":
         this.#logEnd(effect, peer?.socket.address ?? "");
         break;
@@ -159,30 +169,29 @@ export class Driver {
   }
 
   async #compute(connection: ConnectionId, job: Job): Promise<void> {
-    let event: ServerEvent;
     try {
-      const result = await this.#env.crypto.run(job, (length) => this.#env.randomBytes(length));
-      event = { kind: "computed", connection, result };
+      const result = await this.#env.crypto.run(job, this.#env.randomBytes);
+      await this.#dispatch({ kind: "computed", connection, result });
     } catch (error) {
-      if (!(error instanceof CodedError)) this.#fault(error);
-      event = { kind: "failed", connection, error };
+      if (error instanceof CodedError) {
+        await this.#dispatch({ kind: "failed", connection, error });
+      } else {
+        this.#fault(error);
+        this.end(connection, "server.fault");
+      }
     }
-    await this.#dispatch(event);
   }
 
-  #logEnd({ session, attempted, code }: Extract<ServerEffect, { kind: "ended" }>, address: string): void {
+  #logEnd({ device, attempted, code }: Extract<ServerEffect, { kind: "ended" }>, address: string): void {
     const reason = code === null ? {} : { code };
-    if (session !== null)
-      this.#log.info("user.logout", { user: session.user, device: session.device, address, ...reason });
-    else if (attempted !== null) this.#log.info("login.failed", { user: attempted, address, ...reason });
+    if (device !== null) this.#log.info("user.logout", { ...device, address, ...reason });
+    else if (attempted !== null) this.#log.info("login.failed", { ...attempted, address, ...reason });
     else this.#log.debug("connection.ended", { address, ...reason });
   }
 
   /** A fault of ours: loud, and the connection it happened on ends. */
   #fault(error: unknown): void {
-    this.#log.error("server.fault", {
-      reason: error instanceof Error ? (error.stack ?? error.message) : "not an error",
-    });
+    this.#log.error("server.fault", { reason: faultPlace(error) });
   }
 
   #setDeadline(connection: ConnectionId, seconds: number): void {

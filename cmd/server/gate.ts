@@ -12,10 +12,6 @@ export class Gate {
     this.#limit = limit;
   }
 
-  get waiting(): number {
-    return this.#waiting.length;
-  }
-
   /** Runs `task` when its turn comes; it must not throw. A promise keeps its place until it settles. */
   push(task: () => Promise<void> | void): void {
     this.#waiting.push(task);

@@ -4,17 +4,18 @@
  */
 import type { Stats } from "node:fs";
 import { concat } from "../../core/bytes.ts";
-import { type CryptoProvider, DH_BYTES, HASH512_BYTES } from "../../core/crypto/provider.ts";
+import { type CryptoProvider, DH_BYTES, HASH512_BYTES, type RandomBytes } from "../../core/crypto/provider.ts";
 import { CodedError } from "../../core/errors.ts";
 import { opaqueConfig } from "../../core/kdc/login.ts";
+import type { ServerKeys } from "../../core/kdc/realm.ts";
+import { REALM_ID_BYTES } from "../../core/limits.ts";
 import { importAkeKey } from "../../core/opaque/group.ts";
-import type { ServerKeys } from "../../core/peer/serverConnection.ts";
 import { Secret, wipe } from "../../core/secret.ts";
 import { isLoopback } from "../host/addresses.ts";
 import { readBytes, resolveLink, systemCode } from "../host/files.ts";
 import { formatKeyLine, KEY_FILE_MAX_BYTES, parseKeyLine } from "../host/keyLine.ts";
 import { shellQuoted } from "../host/printable.ts";
-import { REALM_ID_BYTES, type ServerPublicKey } from "../host/publicKey.ts";
+import type { ServerPublicKey } from "../host/publicKey.ts";
 
 const PREFIX = "ims-server-key-1";
 const SEED_BYTES = HASH512_BYTES;
@@ -28,9 +29,9 @@ export interface Keyring extends Disposable {
   /** 32 bytes. */
   readonly realmId: Uint8Array;
   /** Static X25519 private key of the channel: 32 bytes. */
-  readonly noise: Secret;
+  readonly staticKey: Secret;
   /** The one that will follow it: 32 bytes. */
-  readonly noiseNext: Secret;
+  readonly nextStaticKey: Secret;
   /** `server_private_key` of OPAQUE, curve25519: 32 bytes. */
   readonly ake: Secret;
   /** `oprf_seed` of OPAQUE: 64 bytes. */
@@ -41,13 +42,13 @@ export interface Keyring extends Disposable {
 }
 
 /** Fresh keys of a new realm. */
-export function drawKeyring(crypto: CryptoProvider, randomBytes: (length: number) => Uint8Array): Keyring {
+export function drawKeyring(crypto: CryptoProvider, randomBytes: RandomBytes): Keyring {
   return splitKeys(randomBytes(TOTAL_BYTES), crypto);
 }
 
 /** The keys as the protocol's machines take them; they are the caller's to dispose, before the ring is. */
 export function serverKeys(keys: Keyring, crypto: CryptoProvider): ServerKeys & Disposable {
-  const staticKey = keys.noise.use((bytes) => crypto.dhKey(bytes));
+  const staticKey = keys.staticKey.use((bytes) => crypto.dhKey(bytes));
   const privateKey = importAkeKey(opaqueConfig(crypto), keys.ake);
   const dispose = (): void => wipe(staticKey, privateKey);
   return {
@@ -66,20 +67,20 @@ function splitKeys(bytes: Uint8Array, crypto: CryptoProvider): Keyring {
     return bytes.slice(at - length, at);
   };
   const realmId = next(REALM_ID_BYTES);
-  const noise = Secret.take(next(DH_BYTES));
-  const [noiseNext, ake] = [Secret.take(next(DH_BYTES)), Secret.take(next(DH_BYTES))];
+  const staticKey = Secret.take(next(DH_BYTES));
+  const [nextStaticKey, ake] = [Secret.take(next(DH_BYTES)), Secret.take(next(DH_BYTES))];
   const oprfSeed = Secret.take(next(SEED_BYTES));
   const demo = crypto.sha256(bytes).toHex() === DEMO_SHA256;
   bytes.fill(0);
-  using handle = noise.use((key) => crypto.dhKey(key));
-  const publicKey = { realmId, noise: handle.publicKey.slice() };
-  const dispose = (): void => wipe(noise, noiseNext, ake, oprfSeed);
-  return { realmId, noise, noiseNext, ake, oprfSeed, publicKey, demo, [Symbol.dispose]: dispose };
+  using handle = staticKey.use((key) => crypto.dhKey(key));
+  const publicKey = { realmId, staticPublicKey: handle.publicKey.slice() };
+  const dispose = (): void => wipe(staticKey, nextStaticKey, ake, oprfSeed);
+  return { realmId, staticKey, nextStaticKey, ake, oprfSeed, publicKey, demo, [Symbol.dispose]: dispose };
 }
 
 /** The line of `keys/server.key` with its line end, as bytes that the caller wipes. */
 export function formatKeyring(keys: Keyring): Uint8Array {
-  using all = Secret.concat(keys.noise, keys.noiseNext, keys.ake, keys.oprfSeed);
+  using all = Secret.concat(keys.staticKey, keys.nextStaticKey, keys.ake, keys.oprfSeed);
   return all.use((secret) => {
     const bytes = concat(keys.realmId, secret);
     const line = formatKeyLine(PREFIX, bytes);

@@ -3,56 +3,46 @@
  * send and leave unread, and hands bytes to the driver.
  */
 import type { ServerWebSocket } from "bun";
+import { BACKLOG_MAX_BYTES, DRAIN_MS, IDLE_SECONDS } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
-import { rangeMatcher } from "../host/addresses.ts";
+import { plainAddress, rangeMatcher } from "../host/addresses.ts";
 import type { ServerConfig } from "../host/config.ts";
 import type { Driver } from "./driver.ts";
 
-/** Bytes that wait for a peer who does not read; then it is cut. */
-const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
-/** A connection on which nothing moves, pings included, is dead. */
-const IDLE_SECONDS = 60;
+/** How long the closing of connections may take when the server stops. */
+const CLOSE_MS = 1000;
+/** How long a peer may take to answer our close before the socket is cut. */
+const LINGER_MS = 1000;
 
 interface Data {
   readonly address: string;
   connection: ConnectionId | null;
+  /** We have closed it. */
+  closing: boolean;
 }
 
 export interface Listener {
   /** What the system chose when the configuration says 0. */
   readonly port: number;
-  /** Takes no more connections; resolves when those that are there have closed, at the latest after a second. */
-  stop(): Promise<void>;
+  /**
+   * Takes no more connections or logins, lets sessions go on for `DRAIN_MS`, then says goodbye to them; resolves when
+   * all have closed, at the latest a second after that. Once `hurry` has resolved it waits for nothing.
+   */
+  stop(hurry: Promise<unknown>): Promise<void>;
 }
 
-/** @throws a system error, such as EADDRINUSE, when the port cannot be had */
-export function listen(
-  config: Pick<ServerConfig, "host" | "port" | "limits" | "trustedProxies">,
-  driver: Driver,
-): Listener {
-  const perAddress = new Map<string, number>();
-  const isProxy = rangeMatcher(config.trustedProxies);
-  let stopping = false;
+type Options = Pick<ServerConfig, "host" | "port" | "limits" | "trustedProxies">;
 
+/** @throws a system error, such as EADDRINUSE, when the port cannot be had */
+export function listen(config: Options, driver: Driver): Listener {
+  const door = new Door(config);
   const server = Bun.serve<Data>({
     hostname: config.host,
     port: config.port,
     development: false,
     reusePort: false, // without a word of ours `development: false` shares the port with whoever asks
-    fetch(request, self) {
-      const { pathname } = new URL(request.url);
-      if (pathname === "/healthz")
-        return new Response(stopping ? "stopping\n" : "ok\n", { status: stopping ? 503 : 200 });
-      if (pathname !== "/ims") return new Response("not found\n", { status: 404 });
-      if (stopping) return new Response("stopping\n", { status: 503 });
-      const direct = self.requestIP(request)?.address ?? "";
-      const address = clientAddress(direct, request.headers.get("x-forwarded-for"), isProxy);
-      if ((perAddress.get(address) ?? 0) >= config.limits.connectionsPerAddress) {
-        return new Response("too many connections\n", { status: 429 });
-      }
-      if (self.upgrade(request, { data: { address, connection: null } })) return undefined;
-      return new Response("a WebSocket is expected here\n", { status: 426, headers: { upgrade: "websocket" } });
-    },
+    fetch: (request, self) => door.answer(request, self),
+    error: () => text("bad request", 400), // or Bun would print the request and our source
     websocket: {
       maxPayloadLength: config.limits.frameBytes,
       backpressureLimit: BACKLOG_MAX_BYTES,
@@ -60,8 +50,7 @@ export function listen(
       idleTimeout: IDLE_SECONDS,
       perMessageDeflate: false,
       open(ws) {
-        const { address } = ws.data;
-        perAddress.set(address, (perAddress.get(address) ?? 0) + 1);
+        door.enter(ws.data.address);
         ws.data.connection = driver.connect(socketOf(ws));
       },
       message(ws, message) {
@@ -70,32 +59,91 @@ export function listen(
         else driver.receive(ws.data.connection, new Uint8Array(message));
       },
       close(ws) {
-        const { address, connection } = ws.data;
-        const left = (perAddress.get(address) ?? 1) - 1;
-        if (left > 0) perAddress.set(address, left);
-        else perAddress.delete(address);
-        if (connection !== null) driver.disconnect(connection);
+        // The peer of a connection that we close may keep the socket for a while: it counts until we have cut it.
+        if (ws.data.closing) setTimeout(() => door.leave(ws.data.address), LINGER_MS);
+        else door.leave(ws.data.address);
+        if (ws.data.connection !== null) driver.disconnect(ws.data.connection);
       },
     },
   });
 
   return {
     port: server.port ?? config.port,
-    async stop() {
-      stopping = true;
+    async stop(hurry) {
+      door.shut();
+      driver.drain();
+      if (driver.online.devices > 0) await Promise.race([Bun.sleep(DRAIN_MS), hurry]);
       driver.stop();
       const closed = server.stop(false);
-      await Promise.race([closed, Bun.sleep(1000)]);
+      await Promise.race([closed, Bun.sleep(CLOSE_MS), hurry]);
       await server.stop(true);
     },
   };
+}
+
+/** Who may connect: so many from one address, and nobody once it is shut. */
+class Door {
+  readonly #perAddress = new Map<string, number>();
+  readonly #isProxy: (address: string) => boolean;
+  readonly #limits: Options["limits"];
+  #shut = false;
+
+  constructor({ trustedProxies, limits }: Options) {
+    this.#isProxy = rangeMatcher(trustedProxies);
+    this.#limits = limits;
+  }
+
+  shut(): void {
+    this.#shut = true;
+  }
+
+  enter(address: string): void {
+    this.#perAddress.set(address, this.#inside(address) + 1);
+  }
+
+  leave(address: string): void {
+    const left = this.#inside(address) - 1;
+    if (left > 0) this.#perAddress.set(address, left);
+    else this.#perAddress.delete(address);
+  }
+
+  /** The answer to a request; undefined when it has become a WebSocket. */
+  answer(request: Request, self: Bun.Server<Data>): Response | undefined {
+    const path = pathOf(request.url);
+    if (path !== "/ims" && path !== "/healthz") return text("not found", 404);
+    if (this.#shut) return text("stopping", 503);
+    if (path === "/healthz") return text("ok", 200);
+    const direct = self.requestIP(request)?.address ?? "";
+    const address = clientAddress(direct, request.headers.get("x-forwarded-for"), this.#isProxy);
+    if (this.#inside(address) >= this.#limits.connectionsPerAddress) return text("too many connections", 429);
+    if (self.upgrade(request, { data: { address, connection: null, closing: false } })) return undefined;
+    return text("a WebSocket is expected here", 426, { upgrade: "websocket" });
+  }
+
+  #inside(address: string): number {
+    return this.#perAddress.get(address) ?? 0;
+  }
+}
+
+/** No connection is kept for another request: only WebSockets are counted. */
+function text(line: string, status: number, headers: Record<string, string> = {}): Response {
+  return new Response(`${line}\n`, { status, headers: { ...headers, connection: "close" } });
+}
+
+/** The path as it was asked for; the host before it can be anything. */
+function pathOf(url: string): string {
+  return url.replace(/^[a-z]+:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "");
 }
 
 function socketOf(ws: ServerWebSocket<Data>) {
   return {
     address: ws.data.address,
     send: (bytes: Uint8Array) => ws.sendBinary(bytes) !== 0 || ws.readyState !== WebSocket.OPEN,
-    close: (code: number) => ws.close(code),
+    close(code: number) {
+      ws.data.closing = true;
+      ws.close(code);
+      setTimeout(() => ws.terminate(), LINGER_MS);
+    },
   };
 }
 
@@ -111,12 +159,7 @@ export function clientAddress(direct: string, forwarded: string | null, isProxy:
       .filter((hop) => hop !== ""),
     direct,
   ];
-  let address = normalAddress(hops.pop() ?? "");
-  while (isProxy(address) && hops.length > 0) address = normalAddress(hops.pop() ?? "");
+  let address = plainAddress(hops.pop() ?? "");
+  while (isProxy(address) && hops.length > 0) address = plainAddress(hops.pop() ?? "");
   return address;
-}
-
-/** On a dual-stack socket an IPv4 address arrives as `::ffff:a.b.c.d`. */
-function normalAddress(address: string): string {
-  return address.replace(/^::ffff:(?=[0-9.]+$)/i, "");
 }

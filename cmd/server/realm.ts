@@ -1,5 +1,5 @@
 import type { CryptoProvider } from "../../core/crypto/provider.ts";
-import { displayName, type Flags, loadServerConfig, type ServerConfig } from "../host/config.ts";
+import { type Flags, loadServerConfig, type ServerConfig, shortPath } from "../host/config.ts";
 import type { Io } from "../host/io.ts";
 import { expectDemoAtHome, type Keyring, loadKeyring } from "./keyring.ts";
 import type { UsersFile } from "./users.ts";
@@ -16,7 +16,7 @@ type Where = Pick<Io, "env" | "cwd" | "execDir">;
 /** Loads configuration and keys, not yet the users. @throws config.invalid */
 export function openRealm(flags: Flags, io: Where, crypto: CryptoProvider): Realm {
   const config = loadServerConfig(flags, io.env, io.cwd, io.execDir);
-  const keys = loadKeyring(config.privateKey, crypto, displayName(config.privateKey, io.cwd));
+  const keys = loadKeyring(config.privateKey, crypto, shortPath(config.privateKey, io.cwd));
   const dispose = (): void => keys[Symbol.dispose]();
   return { config, keys, usersFile: usersFileOf(config, keys, io.cwd, crypto), [Symbol.dispose]: dispose };
 }
@@ -27,6 +27,6 @@ export function expectSafeHost({ config, keys }: Pick<Realm, "config" | "keys">)
 }
 
 function usersFileOf(config: ServerConfig, keys: Keyring, cwd: string, crypto: CryptoProvider): UsersFile {
-  const name = displayName(config.users, cwd);
+  const name = shortPath(config.users, cwd);
   return { path: config.users, name, realmId: keys.realmId, demo: keys.demo, crypto };
 }

@@ -1,9 +1,8 @@
 /** `server run`: from the configuration to a server that serves, until it is told to stop. */
 import type { Env } from "../../core/env.ts";
-import { CodedError } from "../../core/errors.ts";
 import type { Flags, ServerConfig } from "../host/config.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
-import { systemCode, systemReason } from "../host/files.ts";
+import { systemCode } from "../host/files.ts";
 import type { Io } from "../host/io.ts";
 import { lockFolder } from "../host/lock.ts";
 import { createLog } from "../host/log.ts";
@@ -12,21 +11,32 @@ import { VERSION } from "../host/version.ts";
 import { Driver } from "./driver.ts";
 import { serverKeys } from "./keyring.ts";
 import { type Listener, listen } from "./listener.ts";
+import { listenFailure } from "./listenFailure.ts";
+import { LogLines } from "./logLines.ts";
 import { expectSafeHost, openRealm } from "./realm.ts";
 import { loadUsers } from "./users.ts";
 import { watchFile } from "./watch.ts";
 
+/** Each resolves with the name of a signal. */
+export interface StopSignals {
+  /** Asks the server to stop. */
+  readonly first: Promise<string>;
+  /** Asks it to wait for nothing. */
+  readonly second: Promise<string>;
+}
+
 /**
- * Serves until `stopped` resolves with the signal that asked for it.
+ * Serves until there is a signal.
  * @throws config.invalid, file.locked, file.failed, port.busy
  */
-export async function run(flags: Flags, io: Io, env: Env, stopped: Promise<string>): Promise<ExitCode> {
+export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals): Promise<ExitCode> {
   using realm = openRealm(flags, io, env.crypto);
   expectSafeHost(realm);
   const { config, keys, usersFile } = realm;
   const users = loadUsers(usersFile);
   using _data = lockFolder(config.data);
-  const log = createLog({ level: config.logLevel, write: (line) => io.stderr.write(line), nowMs: () => env.nowMs() });
+  using lines = new LogLines((text) => io.stderr.write(text));
+  const log = createLog({ level: config.logLevel, write: (line) => lines.add(line), nowMs: () => env.nowMs() });
   using machineKeys = serverKeys(keys, env.crypto);
   const driver = new Driver(env, machineKeys, { users, limits: config.limits, log });
   const listener = open(config, driver);
@@ -38,7 +48,7 @@ export async function run(flags: Flags, io: Io, env: Env, stopped: Promise<strin
       log.info("users.loaded", { file: usersFile.name, users: now.size });
     },
     broken: ({ detail }) =>
-      log.error("users.refused", { file: usersFile.name, reason: detail, state: "the last good users stay" }),
+      log.error("users.refused", { file: usersFile.name, reason: detail, note: "the last good users stay" }),
   });
   log.info("server.listening", {
     host: config.host,
@@ -46,11 +56,11 @@ export async function run(flags: Flags, io: Io, env: Env, stopped: Promise<strin
     users: users.size,
     fingerprint: fingerprint(env.crypto, keys.publicKey),
     version: VERSION,
-    ...(keys.demo ? { state: "demo realm: everybody knows its key" } : {}),
+    ...(keys.demo ? { note: "demo realm: everybody knows its key" } : {}),
   });
-  const signal = await stopped;
+  const signal = await signals.first;
   log.info("server.stopping", { signal, ...driver.online });
-  await listener.stop();
+  await listener.stop(signals.second);
   log.info("server.stopped");
   return EXIT.done;
 }
@@ -59,11 +69,6 @@ function open(config: ServerConfig, driver: Driver): Listener {
   try {
     return listen(config, driver);
   } catch (error) {
-    const { host, port, name } = config;
-    const why =
-      systemCode(error) === "EADDRINUSE"
-        ? "the port is in use: stop what uses it, or change port in"
-        : `${systemReason(error)}; see host and port in`;
-    throw new CodedError("port.busy", `cannot listen on ${host} port ${port}: ${why} ${name}`, { cause: error });
+    throw listenFailure(systemCode(error), config, { cause: error });
   }
 }

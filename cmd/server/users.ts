@@ -7,15 +7,15 @@ import { equalBytes } from "../../core/crypto/compare.ts";
 import type { CryptoProvider } from "../../core/crypto/provider.ts";
 import { CodedError } from "../../core/errors.ts";
 import { opaqueConfig } from "../../core/kdc/login.ts";
+import type { RegisteredUser } from "../../core/kdc/realm.ts";
+import { REALM_ID_BYTES } from "../../core/limits.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import { RECORD_BYTES } from "../../core/opaque/messages.ts";
 import { parseRecord } from "../../core/opaque/record.ts";
-import type { RegisteredUser } from "../../core/peer/serverConnection.ts";
 import { formatBase64url, parseBase64url } from "../host/base64url.ts";
-import { decodeUtf8, readBytes, replaceFile } from "../host/files.ts";
+import { expectUtf8, readBytes, replaceFile } from "../host/files.ts";
 import { parseJson } from "../host/json.ts";
 import { withLock } from "../host/lock.ts";
-import { REALM_ID_BYTES } from "../host/publicKey.ts";
 import { hiddenText, type Infer, integer, list, object, oneOf, refuse, text, version } from "../host/schema.ts";
 import { expectPrivate } from "./keyring.ts";
 
@@ -47,13 +47,13 @@ const usersFile = object({
 });
 
 /** One registered user; the protocol's form of the name is `parseUserName` of it. */
-export interface User extends RegisteredUser {
+export interface UserEntry extends RegisteredUser {
   /** When the password was set: ISO 8601, UTC, milliseconds. */
   readonly changedAt: string;
 }
 
 /** By the protocol's form of the name, in the order of the file. */
-export type Users = ReadonlyMap<UserName, User>;
+export type UserEntries = ReadonlyMap<UserName, UserEntry>;
 
 /** The file, and whose it is. */
 export interface UsersFile {
@@ -68,22 +68,22 @@ export interface UsersFile {
 }
 
 /** @throws config.invalid when anything in the file is wrong, or when others can read it; never a part of the users */
-export function loadUsers(file: UsersFile): Users {
+export function loadUsers(file: UsersFile): UserEntries {
   const inspect = (stats: Stats): void => {
     if (!file.demo) expectPrivate(stats, file.path, file.name);
   };
   const content = readBytes(file.path, { name: file.name, maxBytes: MAX_BYTES, inspect });
-  return parseUsers(decodeUtf8(content, file.name), file);
+  return parseUsers(expectUtf8(content, file.name), file);
 }
 
 /** The users that the text of a `users.json` holds. @throws config.invalid */
-export function parseUsers(content: string, file: UsersFile): Users {
+export function parseUsers(content: string, file: UsersFile): UserEntries {
   const place = { file: file.name, key: "" };
   const found = usersFile.read(parseJson(content, file.name), place);
   if (!equalBytes(found.realm, file.realmId)) {
     refuse({ ...place, key: "realm" }, "these users belong to another realm than the server's key");
   }
-  const users = new Map<UserName, User>();
+  const users = new Map<UserName, UserEntry>();
   for (const [index, entry] of found.users.entries()) {
     const name = parseUserName(entry.name);
     const at = { ...place, key: `users[${index}]` };
@@ -95,7 +95,7 @@ export function parseUsers(content: string, file: UsersFile): Users {
 
 type Entry = Infer<typeof usersFile>["users"][number];
 
-function withRecord(entry: Entry, file: UsersFile, place: { readonly file: string; readonly key: string }): User {
+function withRecord(entry: Entry, file: UsersFile, place: { readonly file: string; readonly key: string }): UserEntry {
   try {
     const { name, status, changedAt, epoch } = entry;
     const record = parseRecord(opaqueConfig(file.crypto), entry.record);
@@ -107,7 +107,7 @@ function withRecord(entry: Entry, file: UsersFile, place: { readonly file: strin
 }
 
 /** The text of a `users.json` with `users`. */
-export function formatUsers(realmId: Uint8Array, users: Users): string {
+export function formatUsers(realmId: Uint8Array, users: UserEntries): string {
   const content = {
     version: 1,
     realm: formatBase64url(realmId),
@@ -122,7 +122,7 @@ export function formatUsers(realmId: Uint8Array, users: Users): string {
  * Replaces the users by what `change` makes of them, with no other writer in between.
  * @throws config.invalid, file.locked, file.failed, and what `change` throws; then the file is as it was
  */
-export async function changeUsers(file: UsersFile, change: (users: Users) => Users): Promise<void> {
+export async function changeUsers(file: UsersFile, change: (users: UserEntries) => UserEntries): Promise<void> {
   await withLock(file.path, () => {
     const users = change(loadUsers(file));
     replaceFile(file.path, formatUsers(file.realmId, users), 0o600);

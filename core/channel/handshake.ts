@@ -17,7 +17,6 @@ import type { KemAnswer, KemRequest } from "../noise/tokens.ts";
 
 /** The first byte of the first message. */
 export const PROTOCOL_VERSION = 1;
-export const NO_PAYLOAD = new Uint8Array(0);
 export const CHANNEL = { pattern: NKhfs, prologue: LABELS.prologue } as const;
 
 export type HandshakeEvent =

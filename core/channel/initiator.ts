@@ -1,16 +1,10 @@
 /** The client's side of the channel's handshake (PROTOCOL §4.2). */
-import { concat } from "../bytes.ts";
+import { concat, EMPTY } from "../bytes.ts";
 import type { Env } from "../env.ts";
 import { CodedError } from "../errors.ts";
 import { runSync } from "../noise/drive.ts";
-import {
-  type Handshake,
-  type Read,
-  readMessage,
-  startHandshake,
-  wipeHandshake,
-  writeMessage,
-} from "../noise/handshake.ts";
+import { type Read, readMessage, startHandshake, wipeHandshake, writeMessage } from "../noise/handshake.ts";
+import type { Handshake } from "../noise/handshakeState.ts";
 import { aesGcmSha256 } from "../noise/suite.ts";
 import type { KemAnswer, KemRequest } from "../noise/tokens.ts";
 import { Secret, wipe } from "../secret.ts";
@@ -19,7 +13,6 @@ import {
   finished,
   type HandshakeEvent,
   type HandshakeStep,
-  NO_PAYLOAD,
   PROTOCOL_VERSION,
   request,
   resume,
@@ -75,7 +68,7 @@ function hello(serverPublicKey: Uint8Array, event: HandshakeEvent, env: Env): Ha
     e1: event.result.privateKey,
   });
   try {
-    const written = runSync(writeMessage(handshake, NO_PAYLOAD), env.crypto, env.randomBytes);
+    const written = runSync(writeMessage(handshake, EMPTY), env.crypto, env.randomBytes);
     if (written.next === null) throw new Error("channel: the handshake is over too early");
     const effects = [{ kind: "transmit", bytes: concat(Uint8Array.of(PROTOCOL_VERSION), written.message) }] as const;
     return { next: { phase: "awaitAnswer", handshake: written.next }, effects, spent: written.spent };

@@ -8,17 +8,18 @@
  *
  * A class, because a counter that could be written down twice would be used twice.
  */
+import { EMPTY } from "../bytes.ts";
 import { hkdf } from "../crypto/kdf.ts";
 import { LABELS } from "../crypto/labels.ts";
 import { KEY_BYTES, TAG_BYTES } from "../crypto/provider.ts";
 import { CodedError } from "../errors.ts";
-import { RECORD_MAX_BYTES, REKEY_BYTES, REKEY_RECORDS } from "../limits.ts";
+import { LOGIN_RECORD_BYTES, RECORD_MAX_BYTES, REKEY_BYTES, REKEY_RECORDS } from "../limits.ts";
 import { type CipherState, decryptWithAd, encryptWithAd, newCipherState, rekey } from "../noise/cipherState.ts";
 import type { Role } from "../noise/patterns.ts";
 import type { NoiseSuite } from "../noise/suite.ts";
 import { Secret, wipe } from "../secret.ts";
+import { packRecords, padRecord } from "../wire/records.ts";
 
-const NO_BYTES = new Uint8Array(0);
 /** The longest plaintext of a record. */
 export const RECORD_PLAINTEXT_MAX_BYTES = RECORD_MAX_BYTES - TAG_BYTES;
 
@@ -40,13 +41,13 @@ class Direction {
   }
 
   seal(plaintext: Uint8Array): Uint8Array {
-    const { next, ciphertext } = encryptWithAd(this.#suite, this.#cipher, NO_BYTES, plaintext);
+    const { next, ciphertext } = encryptWithAd(this.#suite, this.#cipher, EMPTY, plaintext);
     this.#commit(next, plaintext.length);
     return ciphertext;
   }
 
   open(record: Uint8Array): Uint8Array {
-    const { next, plaintext } = decryptWithAd(this.#suite, this.#cipher, NO_BYTES, record);
+    const { next, plaintext } = decryptWithAd(this.#suite, this.#cipher, EMPTY, record);
     this.#commit(next, plaintext.length);
     return plaintext;
   }
@@ -104,6 +105,16 @@ export class Channel implements Disposable {
     } finally {
       frames.fill(0);
     }
+  }
+
+  /** Seals one frame of the login, or a goodbye: a record of `LOGIN_RECORD_BYTES`, whatever it holds. */
+  sealPadded(frame: Uint8Array): Uint8Array {
+    return this.seal(padRecord(frame, LOGIN_RECORD_BYTES - TAG_BYTES));
+  }
+
+  /** Seals frames, in order, in as few records as hold them. */
+  sealPacked(frames: readonly Uint8Array[]): readonly Uint8Array[] {
+    return packRecords(frames).map((plaintext) => this.seal(plaintext));
   }
 
   /**

@@ -1,17 +1,12 @@
 /** The server's side of the channel's handshake (PROTOCOL §4.2). */
 
+import { EMPTY } from "../bytes.ts";
 import type { DhPrivateKey } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
 import { CodedError } from "../errors.ts";
 import { runSync } from "../noise/drive.ts";
-import {
-  type Handshake,
-  readMessage,
-  startHandshake,
-  type Written,
-  wipeHandshake,
-  writeMessage,
-} from "../noise/handshake.ts";
+import { readMessage, startHandshake, type Written, wipeHandshake, writeMessage } from "../noise/handshake.ts";
+import type { Handshake } from "../noise/handshakeState.ts";
 import { NKHFS_MESSAGE_BYTES } from "../noise/patterns.ts";
 import { aesGcmSha256 } from "../noise/suite.ts";
 import type { KemAnswer, KemRequest } from "../noise/tokens.ts";
@@ -21,7 +16,6 @@ import {
   finished,
   type HandshakeEvent,
   type HandshakeStep,
-  NO_PAYLOAD,
   PROTOCOL_VERSION,
   request,
   resume,
@@ -71,7 +65,7 @@ function readHello(key: DhPrivateKey, bytes: Uint8Array, env: Env): HandshakeSte
     const read = runSync(readMessage(first, bytes.subarray(1)), env.crypto, env.randomBytes);
     if (read.next === null) throw new Error("channel: the handshake is over too early");
     handshake = read.next;
-    const task = writeMessage(handshake, NO_PAYLOAD);
+    const task = writeMessage(handshake, EMPTY);
     const effects = [{ kind: "compute", job: request(task) }] as const;
     return { next: { phase: "answering", handshake, task }, effects, spent: read.spent };
   } catch (error) {

@@ -1,8 +1,8 @@
-import { concat } from "../bytes.ts";
+import { concat, EMPTY } from "../bytes.ts";
 import { Secret } from "../secret.ts";
-import type { CryptoProvider } from "./provider.ts";
+import { type CryptoProvider, HASH256_BYTES, HASH512_BYTES } from "./provider.ts";
 
-export type KdfHash = "sha256" | "sha512";
+type KdfHash = "sha256" | "sha512";
 
 function hmac(crypto: CryptoProvider, hash: KdfHash, key: Uint8Array, ...parts: Uint8Array[]): Uint8Array {
   return hash === "sha256" ? crypto.hmacSha256(key, ...parts) : crypto.hmacSha512(key, ...parts);
@@ -21,10 +21,10 @@ export function hkdfExpand(
   expand: { readonly info: Uint8Array; readonly length: number },
 ): Secret {
   const { info, length } = expand;
-  const blockBytes = hash === "sha256" ? 32 : 64;
+  const blockBytes = hash === "sha256" ? HASH256_BYTES : HASH512_BYTES;
   if (length > 255 * blockBytes) throw new Error("hkdf: too much output asked for");
   const out = new Uint8Array(length);
-  let block: Uint8Array = new Uint8Array(0);
+  let block = EMPTY;
   prk.use((key) => {
     for (let at = 0, counter = 1; at < length; at += blockBytes, counter += 1) {
       const next = hmac(crypto, hash, key, concat(block, info, Uint8Array.of(counter)));

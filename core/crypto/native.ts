@@ -23,6 +23,7 @@ import {
   KEY_BYTES,
   type KemPrivateKey,
   NONCE_BYTES,
+  type RandomBytes,
   type StretchParams,
   TAG_BYTES,
 } from "./provider.ts";
@@ -88,7 +89,7 @@ export const nativeCrypto: CryptoProvider = {
     return Secret.take(plain(shared));
   },
 
-  run(job: Job, randomBytes: (length: number) => Uint8Array): Promise<JobResult> {
+  run(job: Job, randomBytes: RandomBytes): Promise<JobResult> {
     switch (job.op) {
       case "kemGenerate":
         return kemGenerate(randomBytes(KEM_SEED_BYTES));

@@ -16,6 +16,7 @@ import {
   KEY_BYTES,
   type KemPrivateKey,
   NONCE_BYTES,
+  type RandomBytes,
 } from "./provider.ts";
 import { checkPublicKey } from "./x25519.ts";
 
@@ -54,7 +55,7 @@ export const nobleCrypto: CryptoProvider = {
     return privateKey.secret.use((bytes) => Secret.take(x25519.getSharedSecret(bytes, publicKey)));
   },
 
-  run(job: Job, randomBytes: (length: number) => Uint8Array): JobResult {
+  run(job: Job, randomBytes: RandomBytes): JobResult {
     switch (job.op) {
       case "kemGenerate":
         return kemGenerate(randomBytes(KEM_SEED_BYTES));
@@ -128,7 +129,7 @@ function kemGenerate(seed: Uint8Array): JobResult {
   return { op: "kemGenerate", privateKey: new NobleKemKey(seed) };
 }
 
-function kemEncapsulate(publicKey: Uint8Array, randomBytes: (length: number) => Uint8Array): JobResult {
+function kemEncapsulate(publicKey: Uint8Array, randomBytes: RandomBytes): JobResult {
   checkEncapsulationKey(publicKey);
   const message = randomBytes(KEM_MESSAGE_BYTES);
   const { cipherText, sharedSecret } = ml_kem768.encapsulate(publicKey, message);

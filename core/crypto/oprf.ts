@@ -5,6 +5,7 @@ import { sha512 } from "@noble/hashes/sha2.js";
 import { concat, lv, u16, utf8 } from "../bytes.ts";
 import { CodedError } from "../errors.ts";
 import { Secret } from "../secret.ts";
+import { HASH512_BYTES, type RandomBytes } from "./provider.ts";
 
 /**
  * OPRF(ristretto255, SHA-512), mode 0 of RFC 9497: the client learns a keyed hash of its input, the server learns
@@ -19,8 +20,8 @@ type Element = InstanceType<typeof Point>;
 
 /** An encoded group element. */
 export const ELEMENT_BYTES = 32;
-/** A scalar, little endian. */
-export const SCALAR_BYTES = 32;
+/** What a key is derived from (RFC 9497 §3.2.1). */
+const SEED_BYTES = 32;
 /** What a random scalar is reduced from, so that its bias is below 2^-128 (RFC 9497 §4.7.2). */
 const WIDE_SCALAR_BYTES = 48;
 const SHA512_BLOCK_BYTES = 128;
@@ -37,7 +38,7 @@ const FINALIZE = utf8("Finalize");
  */
 export function oprfBlind(
   input: Secret,
-  randomBytes: (length: number) => Uint8Array,
+  randomBytes: RandomBytes,
 ): { readonly blind: Secret; readonly blinded: Uint8Array } {
   checkInput(input);
   const uniform = input.use((bytes) => expandMessage(GROUP_DST, bytes));
@@ -90,7 +91,7 @@ export function oprfFinalize(input: Secret, blind: Secret, evaluated: Uint8Array
  */
 export function oprfDeriveKey(seed: Uint8Array | Secret, info: Uint8Array): Secret {
   const borrow = <T>(fn: (bytes: Uint8Array) => T): T => (seed instanceof Secret ? seed.use(fn) : fn(seed));
-  if (seed.length !== 32) throw new Error("oprf: a seed has 32 bytes");
+  if (seed.length !== SEED_BYTES) throw new Error("oprf: a seed has 32 bytes");
   const prefixedInfo = lv(info);
   for (let counter = 0; counter <= 255; counter += 1) {
     const uniform = borrow((bytes) => expandMessage(DERIVE_DST, bytes, prefixedInfo, Uint8Array.of(counter)));
@@ -121,7 +122,7 @@ function checkInput(input: Secret): void {
 /** `expand_message_xmd` with SHA-512 for 64 bytes, which is one block (RFC 9380 §5.3.1). */
 function expandMessage(dst: Uint8Array, ...message: readonly Uint8Array[]): Uint8Array {
   const suffix = concat(dst, Uint8Array.of(dst.length));
-  const first = hash(new Uint8Array(SHA512_BLOCK_BYTES), ...message, u16(64), Uint8Array.of(0), suffix);
+  const first = hash(new Uint8Array(SHA512_BLOCK_BYTES), ...message, u16(HASH512_BYTES), Uint8Array.of(0), suffix);
   const uniform = hash(first, Uint8Array.of(1), suffix);
   first.fill(0);
   return uniform;

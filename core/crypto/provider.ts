@@ -1,5 +1,8 @@
 import type { Secret } from "../secret.ts";
 
+/** Serves `length` bytes from a cryptographic generator; the caller owns them. Needs no `this`. */
+export type RandomBytes = (length: number) => Uint8Array;
+
 /**
  * The primitives, behind one small interface with two implementations: noble.ts (the reference, runs anywhere) and
  * native.ts (Bun's own, for hot paths). Both pass the same vectors and are compared with each other.
@@ -42,7 +45,7 @@ export interface CryptoProvider {
    * that is not one. What a job lends is borrowed until this returns, also when the result comes later. `randomBytes`
    * serves the operations that draw, and what it gives is wiped; native encapsulation draws its own.
    */
-  run(job: Job, randomBytes: (length: number) => Uint8Array): JobResult | Promise<JobResult>;
+  run(job: Job, randomBytes: RandomBytes): JobResult | Promise<JobResult>;
 }
 
 /** An X25519 private key, as the provider likes to hold it. */
@@ -79,11 +82,19 @@ export interface StretchParams {
   readonly outputBytes: number;
 }
 
+/** SHA-256, and HMAC with it. */
 export const HASH256_BYTES = 32;
+/** SHA-512, and HMAC with it. */
 export const HASH512_BYTES = 64;
+/** A key of AES-256-GCM. */
 export const KEY_BYTES = 32;
+/** A nonce of AES-256-GCM. */
 export const NONCE_BYTES = 12;
+/** What sealing adds: the tag of AES-256-GCM. */
 export const TAG_BYTES = 16;
+/** An X25519 key, private or public, and what two agree on (RFC 7748 §5). */
 export const DH_BYTES = 32;
+/** An encapsulation key of ML-KEM-768 (FIPS 203, table 3). */
 export const KEM_PUBLIC_BYTES = 1184;
+/** A ciphertext of ML-KEM-768 (FIPS 203, table 3). */
 export const KEM_CIPHERTEXT_BYTES = 1088;

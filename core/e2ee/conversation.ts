@@ -1,7 +1,7 @@
 /**
  * A conversation between two devices under the key that the KDC issued (PROTOCOL §8).
  *
- * This is the specification's model: one key from the server, one chain for each direction, a fresh message key for
+ * This is the KDC's model, as in Kerberos: one key from the server, one chain for each direction, a fresh message key for
  * each message. A chain only goes forward: the key of a message is gone once it has been sealed or opened. What it does
  * not give: the server that issued the key could read the conversation; a seized chain key opens what follows it, and
  * with a recording of the traffic a seized session opens what went before (THREAT_MODEL §4).
@@ -9,7 +9,7 @@
  * Values are immutable. A step gives the next conversation and the secrets it made superfluous: the caller stores
  * `next`, then sends, then wipes `spent`. A throw leaves the conversation as it was.
  */
-import { concat } from "../bytes.ts";
+import { concat, EMPTY } from "../bytes.ts";
 import { hkdf } from "../crypto/kdf.ts";
 import { LABELS } from "../crypto/labels.ts";
 import { type CryptoProvider, KEY_BYTES, NONCE_BYTES } from "../crypto/provider.ts";
@@ -18,7 +18,7 @@ import type { Address, ConversationId, MessageId } from "../ids.ts";
 import { GAP_MAX, MESSAGE_NUMBER_MAX } from "../limits.ts";
 import { Secret, wipe } from "../secret.ts";
 import { encodeAll } from "../wire/codec.ts";
-import { ConversationTranscript, EnvelopeHeader } from "../wire/messages.ts";
+import { ConversationTranscript, EnvelopeHeader } from "../wire/endToEnd.ts";
 
 /** `number` is that of the next message, from 0. */
 interface Chain {
@@ -58,7 +58,7 @@ export function startConversation(
     peerDevice: start.peer.device,
   });
   using chains = hkdf(crypto, "sha512", {
-    salt: new Uint8Array(0),
+    salt: EMPTY,
     ikm: key,
     info: concat(LABELS.conversation, crypto.sha512(transcript)),
     length: 2 * KEY_BYTES,
@@ -85,7 +85,7 @@ function advance(crypto: CryptoProvider, chain: Chain): { readonly messageKey: S
 /** Lends the AEAD key and nonce of one message; a message key serves once, so the nonce may be derived from it. */
 function withMessageKey<T>(crypto: CryptoProvider, messageKey: Secret, fn: (key: Secret, nonce: Uint8Array) => T): T {
   using material = hkdf(crypto, "sha256", {
-    salt: new Uint8Array(0),
+    salt: EMPTY,
     ikm: messageKey,
     info: LABELS.message,
     length: KEY_BYTES + NONCE_BYTES,

@@ -1,4 +1,4 @@
-import type { DhPrivateKey } from "../crypto/provider.ts";
+import { DH_BYTES, type DhPrivateKey, KEY_BYTES } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
 import { type Address, type ConversationId, newConversationId } from "../ids.ts";
 import { TICKET_LIFETIME_MS } from "../limits.ts";
@@ -24,7 +24,7 @@ export function grant(
   peer: Address & { readonly ticketKey: Uint8Array },
 ): Granted {
   const conversation = newConversationId(env);
-  const key = Secret.take(env.randomBytes(32));
+  const key = Secret.take(env.randomBytes(KEY_BYTES));
   const issuedAt = env.nowMs();
   const body = {
     version: 1,
@@ -38,7 +38,7 @@ export function grant(
     expiresAt: issuedAt + TICKET_LIFETIME_MS,
   } as const;
   try {
-    const ticket = sealTicket(env.crypto, serverKey, peer.ticketKey, body, Secret.take(env.randomBytes(32)));
+    const ticket = sealTicket(env.crypto, serverKey, peer.ticketKey, body, Secret.take(env.randomBytes(DH_BYTES)));
     return { conversation, key, ticket };
   } catch (error) {
     wipe(key);

@@ -8,11 +8,10 @@ import { concat, utf8 } from "../bytes.ts";
 import { LOGIN_SUITE } from "../crypto/labels.ts";
 import type { CryptoProvider, Job } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
-import { STRETCH } from "../limits.ts";
 import type { UserName } from "../name.ts";
 import type { OpaqueServerKeys } from "../opaque/credential.ts";
 import type { Identities } from "../opaque/envelope.ts";
-import { type OpaqueConfig, STRETCH_SALT } from "../opaque/group.ts";
+import type { OpaqueConfig } from "../opaque/group.ts";
 import {
   type ClientLoginState,
   type ClientLoginStretching,
@@ -25,7 +24,7 @@ import {
 } from "../opaque/login.ts";
 import type { RegistrationRecord } from "../opaque/record.ts";
 import { type Secret, wipe } from "../secret.ts";
-import { passwordInput } from "./password.ts";
+import { passwordInput, stretchJob } from "./password.ts";
 
 export function opaqueConfig(crypto: CryptoProvider): OpaqueConfig {
   return { crypto, group: "curve25519" };
@@ -56,7 +55,7 @@ export function startLogin(
   password: Secret,
 ): { readonly ke1: Uint8Array; readonly state: ClientLoginState } {
   using input = passwordInput(password, context.user, context.realm);
-  return generateKE1(opaqueConfig(env.crypto), input, (length) => env.randomBytes(length));
+  return generateKE1(opaqueConfig(env.crypto), input, env.randomBytes);
 }
 
 /** The client's second step: what is to be stretched. @throws auth.rejected, wire.malformed */
@@ -65,8 +64,7 @@ export function receiveLogin(
   ke2: Uint8Array,
 ): { readonly state: ClientLoginStretching; readonly job: Job } {
   const stretching = receiveKE2(state, ke2);
-  const job = { op: "stretch", input: stretching.stretchInput, salt: STRETCH_SALT, params: STRETCH } as const;
-  return { state: stretching, job };
+  return { state: stretching, job: stretchJob(stretching.stretchInput) };
 }
 
 /** The client's last step: proof and session key (64 bytes). @throws auth.rejected, whatever the reason */
@@ -98,7 +96,7 @@ export function answerLogin(
     identities: identities(context.user, context.realm),
     context: contextBytes(context),
   };
-  return generateKE2(opaqueConfig(env.crypto), keys, request, (length) => env.randomBytes(length));
+  return generateKE2(opaqueConfig(env.crypto), keys, request, env.randomBytes);
 }
 
 /** The server's last step: the session key (64 bytes). @throws auth.rejected */

@@ -1,7 +1,9 @@
 import { concat, lv, utf8 } from "../bytes.ts";
+import type { Job } from "../crypto/provider.ts";
 import { CodedError } from "../errors.ts";
-import { PASSWORD_MAX_BYTES } from "../limits.ts";
+import { PASSWORD_MAX_BYTES, STRETCH } from "../limits.ts";
 import type { UserName } from "../name.ts";
+import { STRETCH_SALT } from "../opaque/group.ts";
 import { Secret } from "../secret.ts";
 
 /**
@@ -29,4 +31,9 @@ export function expectPassword(password: Secret): void {
   if (password.length > PASSWORD_MAX_BYTES) {
     throw new CodedError("password.invalid", `the password is longer than ${PASSWORD_MAX_BYTES} bytes`);
   }
+}
+
+/** The key stretching of OPAQUE (PROTOCOL §6): Argon2id over `input`, which is lent until the job is done. */
+export function stretchJob(input: Secret): Job {
+  return { op: "stretch", input, salt: STRETCH_SALT, params: STRETCH };
 }

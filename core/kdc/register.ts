@@ -3,21 +3,22 @@
  * record alone. The password is known to it for that moment.
  */
 import { utf8 } from "../bytes.ts";
+import type { Job } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
-import { STRETCH } from "../limits.ts";
 import type { UserName } from "../name.ts";
 import type { OpaqueServerKeys } from "../opaque/credential.ts";
-import { STRETCH_SALT } from "../opaque/group.ts";
+import type { Identities } from "../opaque/envelope.ts";
 import type { RegistrationRecord } from "../opaque/record.ts";
 import {
   createRegistrationRequest,
   createRegistrationResponse,
   finalizeRegistrationRequest,
+  type RegistrationStretching,
   receiveRegistrationResponse,
 } from "../opaque/registration.ts";
-import type { Secret } from "../secret.ts";
+import { type Secret, wipe } from "../secret.ts";
 import { identities, opaqueConfig } from "./login.ts";
-import { passwordInput } from "./password.ts";
+import { passwordInput, stretchJob } from "./password.ts";
 
 /** What the realm contributes to a registration. */
 export interface RegistrationRealm {
@@ -26,33 +27,40 @@ export interface RegistrationRealm {
   readonly keys: OpaqueServerKeys;
 }
 
+/** A user whose password is being stretched. */
+interface Registering extends Disposable {
+  readonly stretching: RegistrationStretching;
+  readonly identities: Identities;
+}
+
 /**
- * The record with which `user` logs in by `password` (NFKC, UTF-8; borrowed). Takes one Argon2id.
+ * All up to the stretching of `password` (NFKC, UTF-8; borrowed). The caller runs `job`, which borrows from `state`, and
+ * disposes `state` in the end.
  * @throws password.invalid when the password is empty or too long
  */
-export async function registerUser(
+export function startRegistration(
   env: Env,
   { realm, keys }: RegistrationRealm,
   user: UserName,
   password: Secret,
-): Promise<RegistrationRecord> {
+): { readonly job: Job; readonly state: Registering } {
   const config = opaqueConfig(env.crypto);
-  const randomBytes = (length: number): Uint8Array => env.randomBytes(length);
   using input = passwordInput(password, user, realm);
-  const { request, state } = createRegistrationRequest(input, randomBytes);
+  const { request, state } = createRegistrationRequest(input, env.randomBytes);
   using asked = state;
   const response = createRegistrationResponse(config, keys, request, utf8(user));
-  using stretching = receiveRegistrationResponse(config, asked, response);
-  using stretched = await stretch(env, stretching.stretchInput);
-  const finished = { stretched, identities: identities(user, realm) };
-  const { record, exportKey } = finalizeRegistrationRequest(config, stretching, finished, randomBytes);
-  exportKey[Symbol.dispose]();
-  return record;
+  const stretching = receiveRegistrationResponse(config, asked, response);
+  return {
+    job: stretchJob(stretching.stretchInput),
+    state: { stretching, identities: identities(user, realm), [Symbol.dispose]: () => wipe(stretching) },
+  };
 }
 
-async function stretch(env: Env, input: Secret): Promise<Secret> {
-  const job = { op: "stretch", input, salt: STRETCH_SALT, params: STRETCH } as const;
-  const result = await env.crypto.run(job, (length) => env.randomBytes(length));
-  if (result.op !== "stretch") throw new Error("register: another result than the one asked for");
-  return result.output;
+/** The record with which the user logs in. `stretched` is what the job gave: 64 bytes, borrowed. */
+export function finishRegistration(env: Env, state: Registering, stretched: Secret): RegistrationRecord {
+  const config = opaqueConfig(env.crypto);
+  const input = { stretched, identities: state.identities };
+  const { record, exportKey } = finalizeRegistrationRequest(config, state.stretching, input, env.randomBytes);
+  wipe(exportKey);
+  return record;
 }

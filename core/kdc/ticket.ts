@@ -14,9 +14,9 @@ import { runSync } from "../noise/drive.ts";
 import { discard, readMessage, startHandshake, wipeHandshake, writeMessage } from "../noise/handshake.ts";
 import { K } from "../noise/patterns.ts";
 import { aesGcmSha256 } from "../noise/suite.ts";
-import { type Secret, wipe } from "../secret.ts";
+import { Secret, wipe } from "../secret.ts";
 import { decodeAll, encodeAll } from "../wire/codec.ts";
-import { TicketBody } from "../wire/messages.ts";
+import { TicketBody } from "../wire/endToEnd.ts";
 
 const TICKET = { pattern: K, prologue: LABELS.ticketPrologue } as const;
 
@@ -36,7 +36,6 @@ export function sealTicket(
   body: TicketBody,
   ephemeral: Secret,
 ): Uint8Array {
-  const plaintext = encodeAll(TicketBody, body);
   const handshake = startHandshake({
     ...TICKET,
     suite: aesGcmSha256(crypto),
@@ -46,12 +45,12 @@ export function sealTicket(
     ephemeralSecret: ephemeral,
   });
   try {
-    const written = runSync(writeMessage(handshake, plaintext), crypto, noRandomness);
+    using plaintext = Secret.take(encodeAll(TicketBody, body));
+    const written = plaintext.use((bytes) => runSync(writeMessage(handshake, bytes), crypto, noRandomness));
     discard(handshake, written);
     return written.message;
   } finally {
     wipeHandshake(handshake);
-    plaintext.fill(0);
   }
 }
 

@@ -5,6 +5,7 @@
  *
  * Sealing twice from one state would use a nonce twice: commit `next` before the ciphertext leaves.
  */
+import { EMPTY } from "../bytes.ts";
 import { KEY_BYTES } from "../crypto/provider.ts";
 import { CodedError } from "../errors.ts";
 import { COUNTER_MAX } from "../limits.ts";
@@ -20,7 +21,6 @@ export interface CipherState {
 
 /** The counter that Noise reserves for `rekey` (§5.1): 2^64 - 1, out of reach of COUNTER_MAX. */
 const REKEY_COUNTER = 2n ** 64n - 1n;
-const NO_BYTES = new Uint8Array(0);
 
 /** InitializeKey: a state of `key`, which it takes over, at counter 0. */
 export function newCipherState(key: Secret): CipherState {
@@ -64,7 +64,7 @@ export function rekey(
   suite: NoiseSuite,
   state: CipherState,
 ): { readonly next: CipherState; readonly spent: readonly Secret[] } {
-  using sealed = Secret.take(suite.seal(state.key, REKEY_COUNTER, NO_BYTES, new Uint8Array(KEY_BYTES)));
+  using sealed = Secret.take(suite.seal(state.key, REKEY_COUNTER, EMPTY, new Uint8Array(KEY_BYTES)));
   return { next: { key: sealed.slice(0, KEY_BYTES), counter: state.counter }, spent: [state.key] };
 }
 

@@ -16,8 +16,9 @@ import { DH_BYTES, type DhPrivateKey, type KemPrivateKey } from "../crypto/provi
 import { CodedError } from "../errors.ts";
 import { RECORD_MAX_BYTES } from "../limits.ts";
 import { type Secret, wipe } from "../secret.ts";
-import { Attempt, type Handshake, secretsOf, without } from "./attempt.ts";
+import { Attempt } from "./attempt.ts";
 import type { CipherState } from "./cipherState.ts";
+import { type Handshake, secretsOf, without } from "./handshakeState.ts";
 import {
   type HandshakePattern,
   isKnown,
@@ -31,8 +32,6 @@ import {
 import type { NoiseSuite } from "./suite.ts";
 import { initializeSymmetric, mixHash, split } from "./symmetricState.ts";
 import { type KemAnswer, type KemRequest, open, readToken, seal, writeToken } from "./tokens.ts";
-
-export type { Handshake };
 
 export interface HandshakeOptions {
   readonly suite: NoiseSuite;

@@ -1,5 +1,5 @@
 /**
- * Handshake patterns as data (Noise rev 34 §7), written line by line as the specification writes them. A name ending
+ * Handshake patterns as data (Noise rev 34 §7), written line by line as it writes them. A name ending
  * in `hfs` has the tokens `e1` and `ekem1` of "KEM-based Hybrid Forward Secrecy for Noise", revision 1 of 2018-11-17,
  * in the places that its §5 gives them.
  */
@@ -9,7 +9,7 @@ import type { NoiseSuite } from "./suite.ts";
 export type Role = "initiator" | "responder";
 export type Token = "e" | "s" | "ee" | "es" | "se" | "ss" | "e1" | "ekem1";
 /** `->` is sent by the initiator, `<-` by the responder. */
-export type Arrow = "->" | "<-";
+type Arrow = "->" | "<-";
 
 export interface HandshakePattern {
   readonly name: string;
@@ -18,7 +18,10 @@ export interface HandshakePattern {
   readonly messages: readonly (readonly [Arrow, ...Token[]])[];
 }
 
-/** Interactive; the initiator, who stays anonymous, knows the responder's static key. */
+/**
+ * Interactive; the initiator, who stays anonymous, knows the responder's static key. Not in use: there are public
+ * vectors for it, and none for NKhfs, which is made from it.
+ */
 export const NK: HandshakePattern = {
   name: "NK",
   preMessages: [["<-", "s"]],

@@ -4,7 +4,7 @@
  * Pure: every function gives a new state and wipes nothing that it was given. States share secrets (`mixHash` keeps
  * all, `mixKey` replaces all), so wiping is left to the one who holds the chain of them: see attempt.ts.
  */
-import { utf8 } from "../bytes.ts";
+import { EMPTY, utf8 } from "../bytes.ts";
 import { KEY_BYTES } from "../crypto/provider.ts";
 import { Secret } from "../secret.ts";
 import { type CipherState, decryptWithAd, encryptWithAd, newCipherState } from "./cipherState.ts";
@@ -62,7 +62,7 @@ export function decryptAndHash(
 
 /** Split: the cipher of the initiator's messages, then that of the responder's, under keys of their own. */
 export function split(suite: NoiseSuite, state: SymmetricState): readonly [CipherState, CipherState] {
-  const [first, second] = hkdf2(suite, state.chainingKey, new Uint8Array(0));
+  const [first, second] = hkdf2(suite, state.chainingKey, EMPTY);
   return [newCipherState(cipherKey(first)), newCipherState(cipherKey(second))];
 }
 

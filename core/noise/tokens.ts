@@ -9,6 +9,7 @@
  *   MixKey(kem_output); the reader opens the ciphertext first, then decapsulates, then mixes. So the ciphertext is
  *   sealed under the key before it, and everything after it depends on both exchanges.
  */
+import { EMPTY } from "../bytes.ts";
 import {
   DH_BYTES,
   type DhPrivateKey,
@@ -19,15 +20,14 @@ import {
   TAG_BYTES,
 } from "../crypto/provider.ts";
 import type { Secret } from "../secret.ts";
-import type { Attempt, Handshake } from "./attempt.ts";
+import type { Attempt } from "./attempt.ts";
+import type { Handshake } from "./handshakeState.ts";
 import type { Token } from "./patterns.ts";
 import { decryptAndHash, encryptAndHash, mixHash, mixKey } from "./symmetricState.ts";
 
 /** What a handshake asks of the provider at `ekem1`, and the matching answer. */
 export type KemRequest = Extract<Job, { op: "kemEncapsulate" | "kemDecapsulate" }>;
 export type KemAnswer = Extract<JobResult, { op: "kemEncapsulate" | "kemDecapsulate" }>;
-
-const NO_BYTES = new Uint8Array(0);
 
 /** Writes one token; gives the bytes that it puts into the message. @throws crypto.badKey */
 export function* writeToken(attempt: Attempt, token: Token): Generator<KemRequest, Uint8Array, KemAnswer> {
@@ -52,7 +52,7 @@ export function* writeToken(attempt: Attempt, token: Token): Generator<KemReques
     }
     default:
       mixDh(attempt, token);
-      return NO_BYTES;
+      return EMPTY;
   }
 }
 

@@ -3,8 +3,9 @@ import { concat, utf8 } from "../bytes.ts";
 import { hkdfExpand } from "../crypto/kdf.ts";
 import { oprfDeriveKey, oprfEvaluate } from "../crypto/oprf.ts";
 import type { Secret } from "../secret.ts";
-import { type AkePrivateKey, badKeyAs, type OpaqueConfig, SEED_BYTES } from "./group.ts";
+import { type AkePrivateKey, type OpaqueConfig, SEED_BYTES } from "./group.ts";
 import { MASKED_BYTES } from "./messages.ts";
+import { badKeyAs } from "./refusal.ts";
 
 /** What a server holds for all its users; nothing here is per user. */
 export interface OpaqueServerKeys {

@@ -4,7 +4,7 @@
  * It holds nothing but a nonce and a tag: the client's private key is derived anew each time. Who may be told of a
  * failure, and how, is login.ts's concern.
  */
-import { concat, lv, utf8 } from "../bytes.ts";
+import { concat, EMPTY, lv, utf8 } from "../bytes.ts";
 import { equalBytes } from "../crypto/compare.ts";
 import { hkdfExpand, hkdfExtract } from "../crypto/kdf.ts";
 import { HASH512_BYTES } from "../crypto/provider.ts";
@@ -26,7 +26,7 @@ export interface Identities {
 export function randomizePassword(config: OpaqueConfig, oprfOutput: Secret, stretched: Secret): Secret {
   if (stretched.length !== HASH512_BYTES) throw new Error("opaque: stretched length");
   using both = Secret.concat(oprfOutput, stretched);
-  return hkdfExtract(config.crypto, "sha512", new Uint8Array(0), both);
+  return hkdfExtract(config.crypto, "sha512", EMPTY, both);
 }
 
 /** The key under which a record's answer is masked (RFC 9807 §4.1.2): 64 bytes. The server keeps it in the record. */

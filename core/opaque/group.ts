@@ -1,16 +1,12 @@
 /** The configuration of OPAQUE-3DH and its key exchange group (RFC 9807 §6.4.1, §7). */
 import { decodeElement } from "../crypto/oprf.ts";
-import type { CryptoProvider } from "../crypto/provider.ts";
+import { type CryptoProvider, DH_BYTES } from "../crypto/provider.ts";
 import { ristrettoDh, ristrettoKeyPair, ristrettoPublicKey } from "../crypto/ristretto.ts";
 import { checkPublicKey } from "../crypto/x25519.ts";
-import { CodedError, type ErrorCode } from "../errors.ts";
 import type { Secret } from "../secret.ts";
 
 /** `Nseed`: what a key pair is derived from. */
 export const SEED_BYTES = 32;
-
-/** Serves `length` bytes from a cryptographic generator; the caller owns them. */
-export type RandomBytes = (length: number) => Uint8Array;
 
 /**
  * OPRF ristretto255-SHA512, HKDF-SHA512, HMAC-SHA512 and SHA512 are fixed; the key stretching function is the caller's
@@ -51,7 +47,7 @@ export function importAkeKey(config: OpaqueConfig, privateKey: Secret): AkePriva
       [Symbol.dispose]: () => key[Symbol.dispose](),
     };
   }
-  return ristrettoKey(privateKey.slice(0, SEED_BYTES), ristrettoPublicKey(privateKey));
+  return ristrettoKey(privateKey.slice(0, DH_BYTES), ristrettoPublicKey(privateKey));
 }
 
 /** Takes ownership of `scalar`. */
@@ -63,14 +59,4 @@ function ristrettoKey(scalar: Secret, publicKey: Uint8Array): AkePrivateKey {
 export function checkAkePublicKey(config: OpaqueConfig, publicKey: Uint8Array): void {
   if (config.group === "curve25519") checkPublicKey(publicKey);
   else decodeElement(publicKey);
-}
-
-/** Runs `fn`, and says `code`, and nothing else, of a key or element of the peer's that is not one. */
-export function badKeyAs<T>(code: ErrorCode, fn: () => T): T {
-  try {
-    return fn();
-  } catch (error) {
-    if (error instanceof CodedError && error.code === "crypto.badKey") throw new CodedError(code, "opaque");
-    throw error;
-  }
 }

@@ -1,13 +1,11 @@
 /** From three Diffie-Hellman results and a transcript to the MACs and the session key (RFC 9807 §6.4.2). */
-import { concat, lv, u16, utf8 } from "../bytes.ts";
+import { concat, EMPTY, lv, u16, utf8 } from "../bytes.ts";
 import { hkdfExpand, hkdfExtract } from "../crypto/kdf.ts";
 import { type CryptoProvider, HASH512_BYTES } from "../crypto/provider.ts";
 import { Secret } from "../secret.ts";
 
-const NOTHING = new Uint8Array(0);
-
 /** All that the two sides must agree on. */
-export interface Transcript {
+interface Transcript {
   /** At most 65,535 bytes. */
   readonly context: Uint8Array;
   /** 1 to 65,535 bytes; the public key when the client has no name. */
@@ -32,7 +30,7 @@ export function encodePreamble(transcript: Transcript): Uint8Array {
 }
 
 /** 64 bytes each. */
-export interface DerivedKeys extends Disposable {
+interface DerivedKeys extends Disposable {
   /** Km2 */
   readonly serverMacKey: Secret;
   /** Km3 */
@@ -47,17 +45,17 @@ export interface DerivedKeys extends Disposable {
 export function deriveKeys(crypto: CryptoProvider, ikm: Secret, preamble: Uint8Array): DerivedKeys {
   const hash = crypto.sha512(preamble);
   using stack = new DisposableStack();
-  using prk = hkdfExtract(crypto, "sha512", NOTHING, ikm);
+  using prk = hkdfExtract(crypto, "sha512", EMPTY, ikm);
   using handshakeSecret = deriveSecret(crypto, prk, "HandshakeSecret", hash);
   const sessionKey = stack.use(deriveSecret(crypto, prk, "SessionKey", hash));
-  const serverMacKey = stack.use(deriveSecret(crypto, handshakeSecret, "ServerMAC", NOTHING));
-  const clientMacKey = stack.use(deriveSecret(crypto, handshakeSecret, "ClientMAC", NOTHING));
+  const serverMacKey = stack.use(deriveSecret(crypto, handshakeSecret, "ServerMAC", EMPTY));
+  const clientMacKey = stack.use(deriveSecret(crypto, handshakeSecret, "ClientMAC", EMPTY));
   const kept = stack.move();
   return { serverMacKey, clientMacKey, sessionKey, [Symbol.dispose]: () => kept.dispose() };
 }
 
 /** What both sides compute: 64 bytes each. */
-export interface Agreed extends Disposable {
+interface Agreed extends Disposable {
   readonly serverMac: Secret;
   readonly clientMac: Secret;
   /** May be used only once the other side's MAC has verified. */

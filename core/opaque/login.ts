@@ -15,23 +15,16 @@
 import { concat } from "../bytes.ts";
 import { equalBytes } from "../crypto/compare.ts";
 import { oprfBlind, oprfFinalize } from "../crypto/oprf.ts";
-import { DH_BYTES, HASH512_BYTES } from "../crypto/provider.ts";
+import { DH_BYTES, HASH512_BYTES, type RandomBytes } from "../crypto/provider.ts";
 import { CodedError } from "../errors.ts";
 import { Secret, wipe } from "../secret.ts";
 import { applyMask, evaluate, type OpaqueServerKeys } from "./credential.ts";
 import { deriveMaskingKey, type Identities, randomizePassword, recover } from "./envelope.ts";
-import {
-  type AkePrivateKey,
-  badKeyAs,
-  checkAkePublicKey,
-  deriveAkeKey,
-  type OpaqueConfig,
-  type RandomBytes,
-  SEED_BYTES,
-} from "./group.ts";
+import { type AkePrivateKey, checkAkePublicKey, deriveAkeKey, type OpaqueConfig, SEED_BYTES } from "./group.ts";
 import { agree } from "./keySchedule.ts";
 import { expectLength, KE3_BYTES, OPAQUE_NONCE_BYTES, splitKe1, splitKe2 } from "./messages.ts";
 import { fakeRecord, type RegistrationRecord, splitRecord } from "./record.ts";
+import { badKeyAs } from "./refusal.ts";
 
 /** The client between KE1 and KE2. */
 export interface ClientLoginState extends Disposable {
@@ -57,7 +50,7 @@ export interface ServerLoginState extends Disposable {
 }
 
 /** What the server answers a KE1 for. */
-export interface LoginRequest {
+interface LoginRequest {
   /** Null for a name that is unknown, locked or without a password. */
   readonly record: RegistrationRecord | null;
   /** Unique per user, the same as at registration. */

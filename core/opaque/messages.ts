@@ -10,12 +10,12 @@ export const ENVELOPE_BYTES = OPAQUE_NONCE_BYTES + HASH512_BYTES;
 /** `server_public_key || envelope`, masked. */
 export const MASKED_BYTES = DH_BYTES + ENVELOPE_BYTES;
 /** `evaluated_message || masking_nonce || masked_response`. */
-export const CREDENTIAL_RESPONSE_BYTES = ELEMENT_BYTES + OPAQUE_NONCE_BYTES + MASKED_BYTES;
+const CREDENTIAL_RESPONSE_BYTES = ELEMENT_BYTES + OPAQUE_NONCE_BYTES + MASKED_BYTES;
 
 /** `blinded_message`: 32 bytes. */
 export const REGISTRATION_REQUEST_BYTES = ELEMENT_BYTES;
 /** `evaluated_message || server_public_key`: 64 bytes. */
-export const REGISTRATION_RESPONSE_BYTES = ELEMENT_BYTES + DH_BYTES;
+const REGISTRATION_RESPONSE_BYTES = ELEMENT_BYTES + DH_BYTES;
 /** `client_public_key || masking_key || envelope`: 192 bytes. */
 export const RECORD_BYTES = DH_BYTES + HASH512_BYTES + ENVELOPE_BYTES;
 /** `blinded_message || client_nonce || client_public_keyshare`: 96 bytes. */
@@ -31,7 +31,7 @@ export function splitKe1(ke1: Uint8Array): { readonly blinded: Uint8Array; reado
   return { blinded: at(0, ELEMENT_BYTES), keyShare: at(KE1_BYTES - DH_BYTES, DH_BYTES) };
 }
 
-export interface Ke2 {
+interface Ke2 {
   readonly evaluated: Uint8Array;
   readonly maskingNonce: Uint8Array;
   readonly masked: Uint8Array;

@@ -5,8 +5,9 @@ import { LABELS } from "../crypto/labels.ts";
 import { DH_BYTES, HASH512_BYTES } from "../crypto/provider.ts";
 import type { Secret } from "../secret.ts";
 import type { OpaqueServerKeys } from "./credential.ts";
-import { badKeyAs, checkAkePublicKey, deriveAkeKey, type OpaqueConfig, SEED_BYTES } from "./group.ts";
+import { checkAkePublicKey, deriveAkeKey, type OpaqueConfig, SEED_BYTES } from "./group.ts";
 import { ENVELOPE_BYTES, expectLength, RECORD_BYTES } from "./messages.ts";
+import { badKeyAs } from "./refusal.ts";
 
 declare const checked: unique symbol;
 /**

@@ -8,16 +8,17 @@
  */
 import { concat } from "../bytes.ts";
 import { oprfBlind, oprfFinalize } from "../crypto/oprf.ts";
-import { HASH512_BYTES } from "../crypto/provider.ts";
+import { HASH512_BYTES, type RandomBytes } from "../crypto/provider.ts";
 import { type Secret, wipe } from "../secret.ts";
 import { evaluate, type OpaqueServerKeys } from "./credential.ts";
 import { deriveMaskingKey, type Identities, randomizePassword, store } from "./envelope.ts";
-import { badKeyAs, checkAkePublicKey, type OpaqueConfig, type RandomBytes } from "./group.ts";
+import { checkAkePublicKey, type OpaqueConfig } from "./group.ts";
 import { expectLength, OPAQUE_NONCE_BYTES, REGISTRATION_REQUEST_BYTES, splitRegistrationResponse } from "./messages.ts";
 import { makeRecord, type RegistrationRecord } from "./record.ts";
+import { badKeyAs } from "./refusal.ts";
 
 /** The client between request and response. */
-export interface RegistrationState extends Disposable {
+interface RegistrationState extends Disposable {
   readonly password: Secret;
   readonly blind: Secret;
 }

@@ -9,20 +9,19 @@ import type { HandshakeEvent } from "../channel/handshake.ts";
 import { type InitiatorState, startInitiator, stepInitiator, wipeInitiator } from "../channel/initiator.ts";
 import type { Channel } from "../channel/record.ts";
 import { wipeResult } from "../crypto/jobs.ts";
-import { type Job, type JobResult, TAG_BYTES } from "../crypto/provider.ts";
+import type { Job, JobResult } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
 import { CodedError, codeOfWire, type ErrorCode } from "../errors.ts";
 import { type MessageId, newDeviceId } from "../ids.ts";
 import { type LoginContext, proveLogin, receiveLogin, startLogin } from "../kdc/login.ts";
-import { LOGIN_RECORD_BYTES } from "../limits.ts";
 import type { UserName } from "../name.ts";
 import type { ClientLoginState, ClientLoginStretching } from "../opaque/login.ts";
 import { Secret, wipe } from "../secret.ts";
-import { type ClientMessage, clientFrames, type ServerMessage, serverFrames, wipeMessage } from "../wire/messages.ts";
-import { padRecord } from "../wire/padding.ts";
-import { packRecords } from "../wire/records.ts";
-import { ClientSession, type Notice, type Output } from "./clientSession.ts";
-import type { Roster } from "./roster.ts";
+import { wipeMessage } from "../wire/frames.ts";
+import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../wire/messages.ts";
+import { ClientSession, type Output } from "./clientSession.ts";
+import type { Notice } from "./notices.ts";
+import type { RosterView } from "./roster.ts";
 
 export interface ClientConfig {
   /** The realm id: 32 bytes. */
@@ -49,28 +48,31 @@ export type ClientEvent =
 export type ClientEffect =
   | { readonly kind: "transmit"; readonly bytes: Uint8Array }
   | { readonly kind: "compute"; readonly job: Job }
-  /** How far the login has come: the channel stands, the password is being stretched. */
-  | { readonly kind: "stage"; readonly stage: "channel" | "stretching" }
+  /** The server has answered, and the password is being stretched: it takes a moment. */
+  | { readonly kind: "stretching" }
   | { readonly kind: "notice"; readonly notice: Notice }
   /** It is over and everything is wiped; `code` is null after a logout. Close the transport. */
   | { readonly kind: "ended"; readonly code: ErrorCode | null };
 
 type Phase =
   | { readonly phase: "start" }
-  | { readonly phase: "handshake"; readonly state: InitiatorState }
+  | {
+      readonly phase: "handshake";
+      readonly state: InitiatorState;
+      /** A record that came before its channel was computed: a server that has to end at once says so. */
+      readonly early: Uint8Array | null;
+    }
   | { readonly phase: "awaitLogin"; readonly channel: Channel; readonly login: ClientLoginState }
   | { readonly phase: "stretching"; readonly channel: Channel; readonly login: ClientLoginStretching }
   | { readonly phase: "session"; readonly channel: Channel; readonly session: ClientSession }
   | { readonly phase: "ended" };
 
-const NOBODY: Roster = new Map();
+const NOBODY: RosterView = new Map();
 
 export class Client {
   readonly #env: Env;
   readonly #config: ClientConfig;
   #phase: Phase = { phase: "start" };
-  /** A record that came before its channel was computed: a server that has to end at once says so. */
-  #early: Uint8Array | null = null;
   #effects: ClientEffect[] = [];
 
   constructor(env: Env, config: ClientConfig) {
@@ -78,7 +80,7 @@ export class Client {
     this.#config = config;
   }
 
-  get roster(): Roster {
+  get roster(): RosterView {
     return this.#phase.phase === "session" ? this.#phase.session.roster : NOBODY;
   }
 
@@ -87,7 +89,10 @@ export class Client {
     return this.#phase.phase === "session" && this.#phase.session.attached;
   }
 
-  /** @throws text.tooLong, name.invalid for a `send` that cannot be */
+  /**
+   * Deals with one event. Only a `send` throws: text.tooLong, name.invalid, channel.exhausted; before the login is
+   * complete it is a bug, a plain `Error`.
+   */
   handle(event: ClientEvent): readonly ClientEffect[] {
     if (this.#phase.phase === "ended") {
       if (event.kind === "computed") wipeResult(event.result);
@@ -140,14 +145,15 @@ export class Client {
   #connected(): void {
     if (this.#phase.phase !== "start") throw new Error("client: connected twice");
     const { next, effects } = startInitiator(this.#config.serverPublicKey);
-    this.#phase = { phase: "handshake", state: next };
+    this.#phase = { phase: "handshake", state: next, early: null };
     this.#effects.push(...effects);
   }
 
   #frame(bytes: Uint8Array): void {
     if (this.#phase.phase === "handshake") {
-      if (this.#phase.state.phase === "opening" && this.#early === null) this.#early = bytes;
-      else this.#shake(this.#phase.state, { kind: "frame", bytes });
+      const { state, early } = this.#phase;
+      if (state.phase === "opening" && early === null) this.#phase = { ...this.#phase, early: bytes.slice() };
+      else this.#shake(state, early, { kind: "frame", bytes });
       return;
     }
     if (this.#phase.phase === "start" || this.#phase.phase === "ended") throw new CodedError("state.unexpected");
@@ -172,7 +178,7 @@ export class Client {
       const { state, job } = receiveLogin(login, message.ke2);
       this.#phase = { phase: "stretching", channel, login: state };
       wipe(login);
-      this.#effects.push({ kind: "stage", stage: "stretching" }, { kind: "compute", job });
+      this.#effects.push({ kind: "stretching" }, { kind: "compute", job });
     } else if (this.#phase.phase !== "ended") {
       throw new CodedError("state.unexpected");
     }
@@ -180,7 +186,7 @@ export class Client {
 
   #computed(event: Extract<ClientEvent, { kind: "computed" | "failed" }>): void {
     if (this.#phase.phase === "handshake") {
-      this.#shake(this.#phase.state, event);
+      this.#shake(this.#phase.state, this.#phase.early, event);
       return;
     }
     if (event.kind === "failed") throw event.error;
@@ -190,19 +196,18 @@ export class Client {
     this.#login(this.#phase.channel, this.#phase.login, stretched);
   }
 
-  #shake(state: InitiatorState, event: HandshakeEvent): void {
+  #shake(state: InitiatorState, early: Uint8Array | null, event: HandshakeEvent): void {
     const { next, effects, spent } = stepInitiator(state, event, this.#env);
     this.#effects.push(...effects);
     wipe(...spent);
-    this.#phase = { phase: "handshake", state: next };
+    this.#phase = { phase: "handshake", state: next, early };
     if (next.phase !== "open") return;
     const { channel } = next;
     using password = this.#config.password;
     const { ke1, state: login } = startLogin(this.#env, this.#context(channel), password);
     this.#phase = { phase: "awaitLogin", channel, login };
-    this.#effects.push({ kind: "stage", stage: "channel" });
     this.#transmitLogin(channel, { kind: "loginStart", user: this.#config.user, ke1 });
-    if (this.#early !== null) this.#frame(this.#early);
+    if (early !== null) this.#frame(early);
   }
 
   /** The proof is the last record under the first keys; the device introduces itself under the new ones. */
@@ -235,15 +240,13 @@ export class Client {
   }
 
   #transmitLogin(channel: Channel, message: ClientMessage): void {
-    const bytes = channel.seal(padRecord(clientFrames.encode(message), LOGIN_RECORD_BYTES - TAG_BYTES));
-    this.#effects.push({ kind: "transmit", bytes });
+    this.#effects.push({ kind: "transmit", bytes: channel.sealPadded(clientFrames.encode(message)) });
   }
 
   #transmit(messages: readonly ClientMessage[]): void {
     if (this.#phase.phase !== "session") return;
-    for (const plaintext of packRecords(messages.map((message) => clientFrames.encode(message)))) {
-      this.#effects.push({ kind: "transmit", bytes: this.#phase.channel.seal(plaintext) });
-    }
+    const frames = messages.map((message) => clientFrames.encode(message));
+    for (const bytes of this.#phase.channel.sealPacked(frames)) this.#effects.push({ kind: "transmit", bytes });
   }
 
   /** Wipes everything, from any phase. */

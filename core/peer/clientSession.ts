@@ -4,58 +4,20 @@
  * It owns the session key, the ticket key and the conversations, and wipes them all when it is disposed. It answers with
  * frames to send and notices for the user; transport, timers and words are not its concern.
  */
+import { decodeUtf8, utf8 } from "../bytes.ts";
 import type { Env } from "../env.ts";
-import { CodedError, type ErrorCode } from "../errors.ts";
+import { CodedError } from "../errors.ts";
 import { type Address, addressKey, type DeviceId, type MessageId, sameAddress } from "../ids.ts";
 import { TEXT_MAX_BYTES } from "../limits.ts";
 import { parseUserName, type UserName } from "../name.ts";
 import { type Secret, wipe } from "../secret.ts";
 import { decodeAll, encodeAll } from "../wire/codec.ts";
-import { type ClientMessage, CONTENT_TEXT, Content, type ServerMessage } from "../wire/messages.ts";
+import { CONTENT_TEXT, Content } from "../wire/endToEnd.ts";
+import type { ClientMessage, ServerMessage } from "../wire/messages.ts";
 import { Conversations, type Identity } from "./conversations.ts";
+import type { Notice, Undelivered } from "./notices.ts";
 import { Outbox, type Pending } from "./outbox.ts";
-import type { Roster, RosterEntry } from "./roster.ts";
-
-/** A text for this user, or a copy of one that this user wrote on another device. */
-export interface MessageNotice {
-  readonly kind: "message";
-  readonly id: MessageId;
-  readonly from: string;
-  readonly device: DeviceId;
-  readonly to: string;
-  /** Written by this user on another device. */
-  readonly own: boolean;
-  /** By the sender's clock, milliseconds since 1970: any number. */
-  readonly sentAt: number;
-  /** By the server's clock. */
-  readonly receivedAt: number;
-  readonly text: string;
-}
-
-/** Nobody has it, and nobody will. */
-export interface UndeliveredNotice {
-  readonly kind: "undelivered";
-  readonly id: MessageId;
-  readonly to: string;
-  readonly reason: Undelivered;
-}
-
-export type StatusNotice =
-  /** The roster is complete. */
-  | { readonly kind: "attached"; readonly name: string; readonly device: DeviceId }
-  /** A user came or went, or changed devices. */
-  | { readonly kind: "presence"; readonly name: string; readonly before: number; readonly devices: number }
-  | { readonly kind: "unregistered"; readonly name: string }
-  /** An envelope that could not be opened; it is not acknowledged. */
-  | { readonly kind: "unreadable"; readonly from: string; readonly code: ErrorCode }
-  /** The first device of the recipient has it. */
-  | { readonly kind: "delivered"; readonly id: MessageId; readonly to: string }
-  | UndeliveredNotice;
-
-/** What the user is told. Names are as registered. */
-export type Notice = MessageNotice | StatusNotice;
-
-export type Undelivered = "unknown" | "offline" | "late";
+import { Roster, type RosterView } from "./roster.ts";
 
 export interface Output {
   readonly frames: readonly ClientMessage[];
@@ -71,7 +33,7 @@ export class ClientSession implements Disposable {
   readonly #start: SessionStart;
   readonly #conversations: Conversations;
   readonly #outbox = new Outbox();
-  readonly #roster = new Map<UserName, RosterEntry>();
+  readonly #roster = new Roster();
   /** Addresses that a ticket has been asked for, until the one answer to it. */
   readonly #asked = new Set<string>();
   #attached = false;
@@ -88,8 +50,8 @@ export class ClientSession implements Disposable {
     return this.#attached;
   }
 
-  get roster(): Roster {
-    return this.#roster;
+  get roster(): RosterView {
+    return this.#roster.entries;
   }
 
   /** @throws state.unexpected for a message that has no place here */
@@ -135,16 +97,17 @@ export class ClientSession implements Disposable {
    */
   send(id: MessageId, to: string, text: string): Output {
     const user = parseUserName(to);
-    if (new TextEncoder().encode(text).length > TEXT_MAX_BYTES) throw new CodedError("text.tooLong");
-    const entry = this.#roster.get(user);
-    if (entry === undefined) return this.#fail(id, to, "unknown");
-    if (this.#devicesOf(user).length === 0) return this.#fail(id, entry.name, "offline");
+    const body = encodeText(text);
+    if (!this.#roster.has(user)) return this.#fail(id, to, "unknown");
+    if (this.#devicesOf(user).length === 0) {
+      return this.#fail(id, this.#roster.nameOf(user), user === this.#start.self.user ? "alone" : "offline");
+    }
     const content = encodeAll(Content, {
       version: 1,
       kind: CONTENT_TEXT,
       sentAt: this.#env.nowMs(),
       to: user,
-      body: new TextEncoder().encode(text),
+      body,
     });
     const users = new Set([user, this.#start.self.user]);
     const pending = this.#outbox.add(
@@ -167,7 +130,7 @@ export class ClientSession implements Disposable {
     for (const { address, state } of pending.targets.values()) {
       if (state === "sent") this.#conversations.retire(address);
     }
-    return pending.delivered ? this.#output() : this.#fail(id, this.#nameOf(pending.to), "late");
+    return pending.delivered ? this.#output() : this.#fail(id, this.#roster.nameOf(pending.to), "late");
   }
 
   /** Wipes every key of the session. */
@@ -188,13 +151,12 @@ export class ClientSession implements Disposable {
   }
 
   /** The devices of a user that a message can go to: never this one. */
-  #devicesOf(user: UserName): Address[] {
-    const devices = this.#roster.get(user)?.devices ?? [];
-    return devices.map((device) => ({ user, device })).filter((address) => !sameAddress(address, this.#start.self));
+  #devicesOf(user: UserName): readonly Address[] {
+    return this.#roster.devicesOf(user).filter((address) => !this.#isSelf(address));
   }
 
-  #nameOf(user: UserName): string {
-    return this.#roster.get(user)?.name ?? user;
+  #isSelf(address: Address): boolean {
+    return sameAddress(address, this.#start.self);
   }
 
   #dispatch(pending: Pending, peer: Address): void {
@@ -215,32 +177,29 @@ export class ClientSession implements Disposable {
 
   #presence(name: string, devices: readonly DeviceId[]): void {
     const user = parseUserName(name);
-    const before = this.#roster.get(user)?.devices ?? [];
-    this.#roster.set(user, { name, devices });
-    for (const device of before) if (!devices.includes(device)) this.#gone({ user, device });
-    for (const device of devices) {
-      const address = { user, device };
-      if (before.includes(device) || sameAddress(address, this.#start.self)) continue;
+    const before = this.#roster.devicesOf(user).length;
+    const { come, gone } = this.#roster.set(user, { name, devices });
+    for (const address of gone) this.#gone(address);
+    for (const address of come) {
+      if (this.#isSelf(address)) continue;
       this.#outbox.addTarget(address, this.#start.self.user);
       this.#dispatchWaiting(address);
     }
-    if (this.#attached) {
-      this.#notices.push({ kind: "presence", name, before: before.length, devices: devices.length });
-    }
+    if (this.#attached) this.#notices.push({ kind: "presence", name, before, devices: devices.length });
   }
 
   #unregistered(user: UserName): void {
     for (const address of this.#devicesOf(user)) this.#gone(address);
-    const name = this.#nameOf(user);
+    const name = this.#roster.nameOf(user);
     if (this.#roster.delete(user)) this.#notices.push({ kind: "unregistered", name });
   }
 
-  /** A device that has gone takes its conversations with it, unless the server only bounced one message. */
+  /** A device that has gone takes its conversations with it; `only` limits which message is lost to it. */
   #gone(address: Address, only?: MessageId): void {
     const peer = { user: address.user, device: address.device };
     this.#conversations.forget(peer);
     for (const { id, to } of this.#outbox.gone(peer, only)) {
-      this.#notices.push({ kind: "undelivered", id, to: this.#nameOf(to), reason: "offline" });
+      this.#notices.push({ kind: "undelivered", id, to: this.#roster.nameOf(to), reason: "offline" });
     }
   }
 
@@ -258,46 +217,48 @@ export class ClientSession implements Disposable {
 
   #confirmed(id: MessageId, by: Address): void {
     const to = this.#outbox.confirm(id, by);
-    if (to !== null) this.#notices.push({ kind: "delivered", id, to: this.#nameOf(to) });
+    if (to !== null) this.#notices.push({ kind: "delivered", id, to: this.#roster.nameOf(to) });
   }
 
-  #deliver(delivery: Extract<ServerMessage, { kind: "delivery" }>): void {
-    const { user, device, message, receivedAt, envelope } = delivery;
+  /** What cannot be opened is not acknowledged: its sender hears that nobody has it. */
+  #deliver({ user, device, message, receivedAt, envelope }: Delivery): void {
     const sender = { user, device };
-    const { self } = this.#start;
     try {
       const content = decodeAll(Content, this.#conversations.open({ sender, message, receivedAt, envelope }));
-      const own = user === self.user;
-      // A text that was written to somebody else is none of ours, unless we wrote it.
-      if (content.to !== self.user && !own) throw new CodedError("e2ee.invalid", "written to somebody else");
-      const read = textOf(content);
+      const notice = this.#read(content, { sender, message, receivedAt });
       this.#frames.push({ kind: "acknowledge", message, user, device });
-      this.#notices.push({
-        kind: "message",
-        id: message,
-        from: this.#nameOf(user),
-        device,
-        to: this.#nameOf(content.to),
-        own,
-        sentAt: content.sentAt,
-        receivedAt,
-        text: read,
-      });
+      this.#notices.push(notice);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      this.#notices.push({ kind: "unreadable", from: this.#nameOf(user), code: error.code });
+      this.#notices.push({ kind: "unreadable", from: this.#roster.nameOf(user), code: error.code });
     }
     // The sender may have begun a conversation that we have asked for as well.
     if (this.#conversations.has(sender)) this.#dispatchWaiting(sender);
   }
-}
 
-/** The text of a content. @throws e2ee.invalid for a kind that this version does not know, and for broken UTF-8 */
-function textOf(content: Content): string {
-  if (content.kind !== CONTENT_TEXT) throw new CodedError("e2ee.invalid", "content of an unknown kind");
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content.body);
-  } catch (cause) {
-    throw new CodedError("e2ee.invalid", "not UTF-8", { cause });
+  /** @throws e2ee.invalid for a text that is none of ours, or no text */
+  #read(content: Content, from: { sender: Address; message: MessageId; receivedAt: number }): Notice {
+    const { user, device } = from.sender;
+    const { self } = this.#start;
+    const own = user === self.user;
+    // A text that was written to somebody else is none of ours, unless we wrote it.
+    if (content.to !== self.user && !own) throw new CodedError("e2ee.invalid", "written to somebody else");
+    const name = this.#roster.nameOf(user);
+    if (content.kind !== CONTENT_TEXT) return { kind: "unsupported", from: name };
+    const text = decodeUtf8(content.body);
+    if (text === null) throw new CodedError("e2ee.invalid", "not UTF-8");
+    const { message: id, receivedAt } = from;
+    const to = this.#roster.nameOf(content.to);
+    return { kind: "message", id, from: name, device, to, own, sentAt: content.sentAt, receivedAt, text };
   }
 }
+
+/** The body of a content. @throws text.tooLong above 8 KiB of UTF-8 */
+export function encodeText(text: string): Uint8Array {
+  const body = utf8(text);
+  if (body.length <= TEXT_MAX_BYTES) return body;
+  const what = `the text has ${body.length} bytes of UTF-8; at most ${TEXT_MAX_BYTES} fit in a message`;
+  throw new CodedError("text.tooLong", what);
+}
+
+type Delivery = Extract<ServerMessage, { kind: "delivery" }>;

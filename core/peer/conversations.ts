@@ -2,6 +2,7 @@
  * The conversations of one device, by peer device. It owns their keys: it starts them from grants and tickets, chooses
  * the one to send in, and wipes them when the peer's device or this login ends (PROTOCOL §8).
  */
+import { EMPTY } from "../bytes.ts";
 import type { CryptoProvider, DhPrivateKey } from "../crypto/provider.ts";
 import {
   type Conversation,
@@ -16,7 +17,7 @@ import { acceptTicket } from "../kdc/ticket.ts";
 import { CONVERSATIONS_PER_DEVICE } from "../limits.ts";
 import { type Secret, wipe } from "../secret.ts";
 import { decodeAll, encodeAll } from "../wire/codec.ts";
-import { Envelope } from "../wire/messages.ts";
+import { Envelope } from "../wire/endToEnd.ts";
 import { padContent, unpadContent } from "../wire/padding.ts";
 
 interface Entry {
@@ -44,8 +45,6 @@ export interface Received {
   readonly receivedAt: number;
   readonly envelope: Uint8Array;
 }
-
-const NO_TICKET = new Uint8Array(0);
 
 export class Conversations implements Disposable {
   readonly #identity: Identity;
@@ -126,7 +125,7 @@ export class Conversations implements Disposable {
       throw error;
     }
     // The peer has answered in it, or began it: no ticket has to travel any more.
-    this.#store(received.sender, { conversation: step.next, ticket: NO_TICKET, retired: false });
+    this.#store(received.sender, { conversation: step.next, ticket: EMPTY, retired: false });
     wipe(...step.spent);
     return content;
   }
@@ -135,7 +134,11 @@ export class Conversations implements Disposable {
   #startFromTicket(envelope: Envelope, received: Received): { conversation: Conversation; expiresAt: number } {
     const { crypto, realm, self, ticketKey, serverPublicKey } = this.#identity;
     if (envelope.ticket.length === 0) throw new CodedError("e2ee.noConversation");
-    for (const [id, expiresAt] of this.#used) if (received.receivedAt >= expiresAt) this.#used.delete(id);
+    // Nearly in order of expiry: what is looked at is as much as is dropped.
+    for (const [id, expiresAt] of this.#used) {
+      if (received.receivedAt < expiresAt) break;
+      this.#used.delete(id);
+    }
     if (this.#used.has(envelope.conversation)) throw new CodedError("ticket.reused");
     const use = { sender: received.sender, self, receivedAt: received.receivedAt };
     const body = acceptTicket(crypto, { device: ticketKey, server: serverPublicKey }, envelope.ticket, use);

@@ -10,21 +10,16 @@ import { wipeResult } from "../crypto/jobs.ts";
 import type { JobResult } from "../crypto/provider.ts";
 import { checkPublicKey } from "../crypto/x25519.ts";
 import type { Env } from "../env.ts";
-import { CodedError, ERRORS, type ErrorCode } from "../errors.ts";
+import { CodedError, closeCodeOf, type ErrorCode } from "../errors.ts";
 import { type Address, sameAddress } from "../ids.ts";
 import { grant } from "../kdc/granting.ts";
+import { type ServerKeys, stillCounts, type Users } from "../kdc/realm.ts";
 import type { Session } from "../kdc/session.ts";
 import type { UserName } from "../name.ts";
 import { wipe } from "../secret.ts";
 import { type ClientMessage, type ServerMessage, serverFrames } from "../wire/messages.ts";
 import { type ConnectionId, Online } from "./online.ts";
-import {
-  type ConnectionEffect,
-  ServerConnection,
-  type ServerKeys,
-  stillCounts,
-  type Users,
-} from "./serverConnection.ts";
+import { type Attempt, type ConnectionEffect, ServerConnection } from "./serverConnection.ts";
 
 export type ServerEvent =
   | { readonly kind: "connected"; readonly connection: ConnectionId }
@@ -43,20 +38,18 @@ export type ServerEffect =
   /** Close the transport. `closeCode` is a WebSocket close code. */
   | { readonly kind: "close"; readonly connection: ConnectionId; readonly closeCode: number }
   /** For the log: who came and went, and why somebody was refused. */
-  | { readonly kind: "attached"; readonly connection: ConnectionId; readonly session: Session }
+  | { readonly kind: "attached"; readonly connection: ConnectionId; readonly device: Address }
   | {
       readonly kind: "ended";
       readonly connection: ConnectionId;
-      readonly session: Session | null;
-      /** A registered user for whom a login was begun and not completed: a failed guess, as far as anybody can tell. */
-      readonly attempted: UserName | null;
+      /** The device whose session this was, if there was one. */
+      readonly device: Address | null;
+      /** A login was begun and not completed: a failed guess, as far as anybody can tell. */
+      readonly attempted: Attempt | null;
       readonly code: ErrorCode | null;
     };
 
-/** Normal; service restart (RFC 6455 §7.4.1, and the registry for 1012); above 4000 our own. */
 const CLOSE_NORMAL = 1000;
-const CLOSE_RESTART = 1012;
-const CLOSE_OWN = 4000;
 
 export class Server {
   readonly #env: Env;
@@ -166,9 +159,9 @@ export class Server {
     const session = peer.attach({ device, ticketKey, since: this.#env.nowMs() });
     this.#online.add(session, connection);
     for (const user of this.#users.keys()) this.#send(connection, this.#presenceOf(user));
-    this.#send(connection, { kind: "attached", name: proved.registered.name, now: this.#env.nowMs() });
+    this.#send(connection, { kind: "attached", name: proved.registered.name });
     this.#broadcast(this.#presenceOf(session.user), connection);
-    this.#effects.push({ kind: "attached", connection, session });
+    this.#effects.push({ kind: "attached", connection, device: addressOf(session) });
   }
 
   #grant(connection: ConnectionId, asker: Session, peer: Address): void {
@@ -252,8 +245,9 @@ export class Server {
     const { goodbye } = peer.end(code);
     this.#connections.delete(connection);
     if (goodbye !== null) this.#effects.push({ kind: "transmit", connection, bytes: goodbye });
-    this.#effects.push({ kind: "ended", connection, session, attempted, code });
+    const device = session === null ? null : addressOf(session);
     this.#effects.push({ kind: "close", connection, closeCode: closeCode(code, goodbye !== null) });
+    this.#effects.push({ kind: "ended", connection, device, attempted, code });
     if (session === null) return;
     this.#online.remove(session);
     if (tellOthers && this.#users.has(session.user)) this.#broadcast(this.#presenceOf(session.user));
@@ -262,8 +256,12 @@ export class Server {
 
 /** The close code says no more than the network may know: a reason is in the channel, once there is one. */
 function closeCode(code: ErrorCode | null, sealed: boolean): number {
-  if (code === "server.stopping") return CLOSE_RESTART;
-  return code === null || sealed ? CLOSE_NORMAL : CLOSE_OWN + ERRORS[code].wire;
+  if (code === "server.stopping") return closeCodeOf(code);
+  return code === null || sealed ? CLOSE_NORMAL : closeCodeOf(code);
+}
+
+function addressOf({ user, device }: Session): Address {
+  return { user, device };
 }
 
 /** @throws wire.malformed for a ticket key that no ticket could be sealed to */

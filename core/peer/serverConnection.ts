@@ -5,49 +5,20 @@
 import type { HandshakeEvent } from "../channel/handshake.ts";
 import type { Channel } from "../channel/record.ts";
 import { type ResponderState, stepResponder, wipeResponder } from "../channel/responder.ts";
-import { equalBytes } from "../crypto/compare.ts";
-import { type DhPrivateKey, type Job, TAG_BYTES } from "../crypto/provider.ts";
+import type { Job } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
 import { CodedError, ERRORS, type ErrorCode } from "../errors.ts";
 import { acceptLogin, answerLogin } from "../kdc/login.ts";
+import { type RegisteredUser, type ServerKeys, stillCounts, type Users } from "../kdc/realm.ts";
 import type { Session } from "../kdc/session.ts";
-import { LOGIN_RECORD_BYTES } from "../limits.ts";
 import type { UserName } from "../name.ts";
-import type { OpaqueServerKeys } from "../opaque/credential.ts";
 import type { ServerLoginState } from "../opaque/login.ts";
-import type { RegistrationRecord } from "../opaque/record.ts";
 import { type Secret, wipe } from "../secret.ts";
 import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../wire/messages.ts";
-import { padRecord } from "../wire/padding.ts";
-import { packRecords } from "../wire/records.ts";
 
-/** A user as `users.json` has them. */
-export interface RegisteredUser {
-  /** As registered. */
-  readonly name: string;
-  /** False when locked. */
-  readonly active: boolean;
-  readonly record: RegistrationRecord;
-  /** Rises with each password. */
-  readonly epoch: number;
-}
-
-export type Users = ReadonlyMap<UserName, RegisteredUser>;
-
-/**
- * Whether a login that was made as `then` still counts: the user is active and has the same password. Somebody who was
- * removed and registered again has another record, though the same epoch.
- */
-export function stillCounts(then: RegisteredUser, now: RegisteredUser | undefined): boolean {
-  return now?.active === true && now.epoch === then.epoch && equalBytes(now.record, then.record);
-}
-
-export interface ServerKeys {
-  /** The realm id: 32 bytes. */
-  readonly realm: Uint8Array;
-  /** The Noise static key. */
-  readonly staticKey: DhPrivateKey;
-  readonly opaque: OpaqueServerKeys;
+/** A login that was begun: for whom, if it is a registered user; anything else may be a mistyped password. */
+export interface Attempt {
+  readonly user?: UserName;
 }
 
 type Phase =
@@ -79,8 +50,8 @@ type Phase =
 export type ConnectionEffect =
   | { readonly kind: "transmit"; readonly bytes: Uint8Array }
   | { readonly kind: "compute"; readonly job: Job }
-  /** The channel stands, or the user has proved the password. */
-  | { readonly kind: "stage"; readonly stage: "channel" | "login" };
+  /** The handshake is done. */
+  | { readonly kind: "channel" };
 
 /** Effects to run, then what the session asks. */
 export interface ConnectionStep {
@@ -103,9 +74,10 @@ export class ServerConnection {
     return this.#phase.phase === "session" ? this.#phase.session : null;
   }
 
-  /** The registered user whose password is yet to be proved. */
-  get attempted(): UserName | null {
-    return this.#phase.phase === "awaitProof" && this.#phase.registered !== null ? this.#phase.user : null;
+  /** The login whose proof is awaited. */
+  get attempted(): Attempt | null {
+    if (this.#phase.phase !== "awaitProof") return null;
+    return this.#phase.registered === null ? {} : { user: this.#phase.user };
   }
 
   /** The user that the password was proved for, and the record it was proved against. */
@@ -147,8 +119,7 @@ export class ServerConnection {
   /** Seals frames for a session; nothing for any other phase. */
   seal(frames: readonly Uint8Array[]): readonly Uint8Array[] {
     if (this.#phase.phase !== "session") return [];
-    const { channel } = this.#phase;
-    return packRecords(frames).map((plaintext) => channel.seal(plaintext));
+    return this.#phase.channel.sealPacked(frames);
   }
 
   /**
@@ -181,7 +152,7 @@ export class ServerConnection {
       return effects;
     }
     this.#phase = { phase: "awaitLogin", channel: next.channel };
-    return [...effects, { kind: "stage", stage: "channel" }];
+    return [...effects, { kind: "channel" }];
   }
 
   #login(message: ClientMessage, users: Users): readonly ConnectionEffect[] {
@@ -205,13 +176,12 @@ export class ServerConnection {
       channel.switchKeys(key);
       wipe(login);
       this.#phase = { phase: "awaitAttach", channel, user, registered, key };
-      return [{ kind: "stage", stage: "login" }];
+      return [];
     }
     throw new CodedError("state.unexpected");
   }
 }
 
-/** One frame of the login phase, and every goodbye: a record of one size. */
 function sealPadded(channel: Channel, message: ServerMessage): Uint8Array {
-  return channel.seal(padRecord(serverFrames.encode(message), LOGIN_RECORD_BYTES - TAG_BYTES));
+  return channel.sealPadded(serverFrames.encode(message));
 }

@@ -4,6 +4,7 @@
  * Integers are big-endian. Every field is bounded and the bound is checked before anything is allocated; every value
  * has exactly one encoding; `decode` copies and never aliases the buffer it reads.
  */
+import { decodeUtf8, utf8 } from "../bytes.ts";
 import { CodedError } from "../errors.ts";
 import { Secret, wipe } from "../secret.ts";
 
@@ -16,9 +17,13 @@ export interface Codec<T> {
   decode(reader: Reader): T;
 }
 
+/** What a codec decodes to. */
 export type Infer<C> = C extends Codec<infer T> ? T : never;
 
-/** Collects an encoding in one buffer of at most `maxBytes`. */
+/**
+ * Collects an encoding in a buffer of 256 bytes, or of `maxBytes` when that is less, which is replaced by a larger one
+ * when it is full; what is left behind is wiped.
+ */
 export class Writer {
   #bytes: Uint8Array;
   #length = 0;
@@ -100,6 +105,7 @@ export class Reader {
   }
 }
 
+/** The encoding of `value`. Throws a plain `Error` for a value outside the bounds. */
 export function encodeAll<T>(codec: Codec<T>, value: T): Uint8Array {
   const writer = new Writer(codec.maxBytes);
   codec.encode(value, writer);
@@ -146,13 +152,13 @@ export function uint(
 /** Milliseconds since 1970, 8 bytes. */
 export const time = uint(8);
 
-/** One byte that must be `value`: a version. */
+/** One byte that must be `value`, such as the version of a structure. */
 export function constant<const N extends number>(value: N): Codec<N> {
   return {
     maxBytes: 1,
     encode: (_, writer) => writer.integer(value, 1),
     decode(reader) {
-      if (reader.integer(1) !== value) throw new CodedError("wire.malformed", "unknown version");
+      if (reader.integer(1) !== value) throw new CodedError("wire.malformed", "another constant");
       return value;
     },
   };
@@ -211,22 +217,16 @@ export function bytes(maxLength: number): Codec<Uint8Array> {
   };
 }
 
-const utf8Encoder = new TextEncoder();
-const utf8Decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 /** At most `maxLength` bytes of UTF-8 behind a 2-byte length. A lone surrogate travels as U+FFFD. */
 export function text(maxLength: number): Codec<string> {
   const body = bytes(maxLength);
   return {
     maxBytes: body.maxBytes,
-    encode: (value, writer) => body.encode(utf8Encoder.encode(value), writer),
+    encode: (value, writer) => body.encode(utf8(value), writer),
     decode(reader) {
-      const value = body.decode(reader);
-      try {
-        return utf8Decoder.decode(value);
-      } catch (cause) {
-        throw new CodedError("wire.malformed", "not UTF-8", { cause });
-      }
+      const value = decodeUtf8(body.decode(reader));
+      if (value === null) throw new CodedError("wire.malformed", "not UTF-8");
+      return value;
     },
   };
 }

@@ -1,9 +1,6 @@
-/** Padding that hides lengths: Padmé for contents, one fixed size for the login. */
+/** Padmé: padding that hides the lengths of contents. */
 import { CodedError } from "../errors.ts";
-import { FRAME_HEADER_BYTES, PADDING_TYPE } from "./messages.ts";
-
-/** Every padded content is at least this long: short answers look alike. */
-export const CONTENT_MIN_BYTES = 64;
+import { CONTENT_MIN_BYTES } from "../limits.ts";
 
 /** Padmé: the length that `length` bytes grow to, at most 12 % more (Nikitin et al., PURBs, PETS 2019, §4.2). */
 export function padme(length: number): number {
@@ -30,14 +27,4 @@ export function unpadContent(padded: Uint8Array): Uint8Array {
     throw new CodedError("wire.malformed", "padding of a content");
   }
   return new Uint8Array(padded.subarray(0, end)); // `slice` of a Node Buffer would not copy
-}
-
-/** Fills the frames of one record up to exactly `bytes` with a padding frame. Throws a plain `Error` when they do not fit. */
-export function padRecord(frames: Uint8Array, bytes: number): Uint8Array {
-  const gap = bytes - frames.length - FRAME_HEADER_BYTES;
-  if (gap < 0) throw new Error("padRecord: the frames do not fit");
-  const out = new Uint8Array(bytes);
-  out.set(frames);
-  out.set([PADDING_TYPE, gap >> 8, gap & 0xff], frames.length);
-  return out;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { decodeUtf8 } from "../../cmd/host/files.ts";
+import { expectUtf8 } from "../../cmd/host/files.ts";
 import { makeDemoRealm } from "../support/demoRealm.ts";
 
 const root = join(import.meta.dir, "..", "..");
@@ -16,6 +16,6 @@ test("the checked-in demo realm is what its script makes, byte for byte", async 
     "users.json",
   ]);
   for (const [path, content] of files) {
-    expect(`${path}: ${readFileSync(join(root, path), "utf8")}`).toBe(`${path}: ${decodeUtf8(content, path)}`);
+    expect(`${path}: ${readFileSync(join(root, path), "utf8")}`).toBe(`${path}: ${expectUtf8(content, path)}`);
   }
 }, 20_000);

@@ -9,13 +9,14 @@ import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import { type ConversationId, type DeviceId, type MessageId, newMessageId } from "../../core/ids.ts";
 import { parseUserName } from "../../core/name.ts";
 import { Secret } from "../../core/secret.ts";
-import { clientFrames, type FrameCodec, type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
-import { Bench, type RawPeer } from "../support/bench.ts";
+import type { FrameCodec } from "../../core/wire/frames.ts";
+import { clientFrames, type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
 import { codeOr } from "../support/codes.ts";
 import { Duo } from "../support/duo.ts";
 import { frozenFrame } from "../support/frozenFrames.ts";
 import { mutate } from "../support/mutate.ts";
 import { registerAll, testRealm } from "../support/realm.ts";
+import { type RawPeer, ScriptedServer } from "../support/scriptedPeers.ts";
 import { Seeded } from "../support/seeded.ts";
 
 const only = Bun.env.IMS_SEED;
@@ -102,7 +103,7 @@ const STAGES: readonly (readonly [(peer: RawPeer) => void, readonly Uint8Array[]
 test.each(seeds)(
   "IMS_SEED=%d: a server, and a client that is almost right at every stage",
   (seed) => {
-    const bench = new Bench(realm.keys, users);
+    const bench = new ScriptedServer(realm.keys, users);
     const witness = bench.attached("Bob", bob.device);
     let alice: RawPeer | null = null;
     let frames: readonly Uint8Array[] = [];

@@ -35,7 +35,7 @@ export async function settle<S>(
 
 async function answer(job: Parameters<CryptoProvider["run"]>[0], env: Env): Promise<HandshakeEvent> {
   try {
-    return { kind: "computed", result: await env.crypto.run(job, (length) => env.randomBytes(length)) };
+    return { kind: "computed", result: await env.crypto.run(job, env.randomBytes) };
   } catch (error) {
     return { kind: "failed", error };
   }

@@ -1,16 +1,16 @@
 /**
- * The demo realm, which is checked in at the root of this project: the five users of the specification and keys that
- * everybody knows. All randomness comes from one label, so that anybody can make the files again.
+ * The demo realm, which is checked in at the root of this project: five users and keys that everybody knows. All
+ * randomness comes from one label, so that anybody can make the files again.
  */
 import { DEFAULT_HOST, DEFAULT_PORT, realmFiles } from "../../cmd/server/admin/init.ts";
 import { drawKeyring, serverKeys } from "../../cmd/server/keyring.ts";
-import type { User } from "../../cmd/server/users.ts";
+import type { UserEntry } from "../../cmd/server/users.ts";
 import { concat, utf8 } from "../../core/bytes.ts";
 import { nativeCrypto } from "../../core/crypto/native.ts";
 import type { Env } from "../../core/env.ts";
-import { registerUser } from "../../core/kdc/register.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import { Secret } from "../../core/secret.ts";
+import { registerUser } from "./registration.ts";
 
 export const DEMO_USERS: readonly (readonly [name: string, password: string])[] = [
   ["Alice", "P4nc@ke$"],
@@ -45,11 +45,11 @@ export function countedEnv(label: string, nowMs: number): Env {
 /** Every file of the demo realm: its bytes by its path from the root of the project. */
 export async function makeDemoRealm(): Promise<ReadonlyMap<string, Uint8Array>> {
   const env = countedEnv("IMS demo realm", CHANGED_AT);
-  using keys = drawKeyring(env.crypto, (length) => env.randomBytes(length));
+  using keys = drawKeyring(env.crypto, env.randomBytes);
   using machineKeys = serverKeys(keys, env.crypto);
   const realm = { realm: machineKeys.realm, keys: machineKeys.opaque };
   const changedAt = new Date(env.nowMs()).toISOString();
-  const users = new Map<UserName, User>();
+  const users = new Map<UserName, UserEntry>();
   for (const [name, password] of DEMO_USERS) {
     using secret = Secret.take(utf8(password));
     const record = await registerUser(env, realm, parseUserName(name), secret);

@@ -2,15 +2,16 @@
 import { utf8 } from "../../core/bytes.ts";
 import type { Job } from "../../core/crypto/provider.ts";
 import type { ErrorCode } from "../../core/errors.ts";
+import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { parseUserName } from "../../core/name.ts";
 import { Client, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
-import type { Notice } from "../../core/peer/clientSession.ts";
-import { ServerConnection, type ServerKeys, type Users } from "../../core/peer/serverConnection.ts";
+import type { Notice } from "../../core/peer/notices.ts";
+import { ServerConnection } from "../../core/peer/serverConnection.ts";
 import { Secret } from "../../core/secret.ts";
 import { type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
-import { runNow } from "./bench.ts";
 import { fixedEnv, quickCrypto } from "./fixedEnv.ts";
 import { passwordOf } from "./realm.ts";
+import { runNow } from "./scriptedPeers.ts";
 
 /** What the client waits for. */
 export const STAGES = ["connection", "key", "answer", "channel", "login", "stretching", "roster", "nothing"] as const;
@@ -30,7 +31,8 @@ export class Duo {
   /** Records from the client that the server has not seen. */
   readonly toServer: Uint8Array[] = [];
   readonly notices: Notice[] = [];
-  readonly stages: string[] = [];
+  /** How often it has said that it stretches. */
+  stretching = 0;
   /** Undefined until the client is over. */
   ended: ErrorCode | null | undefined;
   job: Job | null = null;
@@ -67,7 +69,7 @@ export class Duo {
       if (effect.kind === "transmit") this.toServer.push(effect.bytes);
       if (effect.kind === "compute") this.job = effect.job;
       if (effect.kind === "notice") this.notices.push(effect.notice);
-      if (effect.kind === "stage") this.stages.push(effect.stage);
+      if (effect.kind === "stretching") this.stretching += 1;
       if (effect.kind === "ended") this.ended = effect.code;
     }
     return effects;
@@ -104,7 +106,7 @@ export class Duo {
     const [request] = this.connection.step({ kind: "frame", bytes }, this.#users).requests;
     if (request?.kind !== "attach") throw new Error("the device was expected");
     this.connection.attach({ device: request.device, ticketKey: request.ticketKey, since: this.env.now });
-    this.say(...roster, { kind: "attached", name: "Alice", now: this.env.now });
+    this.say(...roster, { kind: "attached", name: "Alice" });
   }
 
   /** The server says `messages` in one record. */

@@ -2,11 +2,11 @@
 import type { ConversationId, DeviceId, MessageId } from "../../core/ids.ts";
 import type { UserName } from "../../core/name.ts";
 import { Secret } from "../../core/secret.ts";
+import type { FrameCodec } from "../../core/wire/frames.ts";
 import {
   CLIENT_MESSAGES,
   type ClientMessage,
   clientFrames,
-  type FrameCodec,
   SERVER_MESSAGES,
   type ServerMessage,
   serverFrames,
@@ -54,7 +54,7 @@ const TABLE: readonly (readonly [Message, string])[] = [
     "41 0015 0002 416c 02 00000000000000d1 00000000000000d1",
   ],
   [{ kind: "unregistered", user }, "42 0004 0002 616c"],
-  [{ kind: "attached", name: "Al", now: 0x0102030405 }, "43 000c 0002 416c 0000000102030405"],
+  [{ kind: "attached", name: "Al" }, "43 0004 0002 416c"],
   [
     { kind: "grant", user, device, conversation, key, ticket: hex("7e") },
     `44 003f ${address} 000000000000000000000000000000c1 ${"4b".repeat(32)} 0001 7e`,

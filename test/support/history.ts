@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../../core/errors.ts";
 import type { DeviceId, MessageId } from "../../core/ids.ts";
 import { parseUserName } from "../../core/name.ts";
-import type { Notice } from "../../core/peer/clientSession.ts";
+import type { Notice } from "../../core/peer/notices.ts";
 
 /** Who a history is about: one login of one user. */
 export interface Actor {

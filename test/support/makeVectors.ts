@@ -15,7 +15,7 @@ import { newCipherState } from "../../core/noise/cipherState.ts";
 import { aesGcmSha256 } from "../../core/noise/suite.ts";
 import { Secret } from "../../core/secret.ts";
 import { encodeAll } from "../../core/wire/codec.ts";
-import { Content, Envelope } from "../../core/wire/messages.ts";
+import { Content, Envelope } from "../../core/wire/endToEnd.ts";
 import { padContent } from "../../core/wire/padding.ts";
 import { acceptAnswer, answerHello, hello, only } from "./channelPair.ts";
 import { fixedEnv, quickCrypto, START_MS } from "./fixedEnv.ts";

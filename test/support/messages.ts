@@ -1,23 +1,12 @@
-/** Arbitrary values of everything that is declared in `core/wire/messages.ts`. */
+/** Arbitrary values of everything that is declared in `core/wire`. */
 import fc from "fast-check";
 import type { ConversationId, DeviceId, MessageId } from "../../core/ids.ts";
+import { DEVICES_MAX, ENVELOPE_MAX_BYTES, SEALED_MAX_BYTES, TICKET_MAX_BYTES } from "../../core/limits.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import { Secret } from "../../core/secret.ts";
 import type { Codec, Infer } from "../../core/wire/codec.ts";
-import {
-  CLIENT_MESSAGES,
-  type ClientMessage,
-  Content,
-  ConversationTranscript,
-  DEVICES_MAX,
-  ENVELOPE_MAX_BYTES,
-  Envelope,
-  EnvelopeHeader,
-  SERVER_MESSAGES,
-  type ServerMessage,
-  TICKET_MAX_BYTES,
-  TicketBody,
-} from "../../core/wire/messages.ts";
+import { Content, ConversationTranscript, Envelope, EnvelopeHeader, TicketBody } from "../../core/wire/endToEnd.ts";
+import { CLIENT_MESSAGES, type ClientMessage, SERVER_MESSAGES, type ServerMessage } from "../../core/wire/messages.ts";
 
 /** Mostly short; now and then the longest, whose bytes are all alike so that it is made quickly. */
 function bytesUpTo(max: number): fc.Arbitrary<Uint8Array> {
@@ -67,7 +56,7 @@ const SERVER_ARBITRARIES: Arbitraries<ServerMessage> = {
     devices: fc.array(device, { maxLength: DEVICES_MAX }),
   }),
   unregistered: fc.record({ kind: fc.constant("unregistered"), user }),
-  attached: fc.record({ kind: fc.constant("attached"), name: displayName, now: time }),
+  attached: fc.record({ kind: fc.constant("attached"), name: displayName }),
   grant: fc.record({
     kind: fc.constant("grant"),
     ...{ user, device, conversation, key },
@@ -114,7 +103,13 @@ export const STRUCTURES: readonly (readonly [string, Codec<unknown>, fc.Arbitrar
     "Envelope",
     ...declared<Infer<typeof Envelope>>(
       Envelope,
-      fc.record({ version, conversation, number: u32, ticket: bytesUpTo(TICKET_MAX_BYTES), sealed: bytesUpTo(15808) }),
+      fc.record({
+        version,
+        conversation,
+        number: u32,
+        ticket: bytesUpTo(TICKET_MAX_BYTES),
+        sealed: bytesUpTo(SEALED_MAX_BYTES),
+      }),
     ),
   ],
   [

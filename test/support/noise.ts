@@ -4,9 +4,10 @@ import { blake2b, blake2s } from "@noble/hashes/blake2.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { concat, utf8 } from "../../core/bytes.ts";
-import type { CryptoProvider, KemPrivateKey } from "../../core/crypto/provider.ts";
+import type { CryptoProvider, KemPrivateKey, RandomBytes } from "../../core/crypto/provider.ts";
 import { CodedError } from "../../core/errors.ts";
-import { type Handshake, readMessage, type Split, startHandshake, writeMessage } from "../../core/noise/handshake.ts";
+import { readMessage, type Split, startHandshake, writeMessage } from "../../core/noise/handshake.ts";
+import type { Handshake } from "../../core/noise/handshakeState.ts";
 import { type HandshakePattern, isKnown, K, NK, type Role, sender, sends } from "../../core/noise/patterns.ts";
 import type { NoiseSuite } from "../../core/noise/suite.ts";
 import type { KemAnswer, KemRequest } from "../../core/noise/tokens.ts";
@@ -119,7 +120,7 @@ export function fixedBytes(name: string, length = 32): Uint8Array {
 }
 
 /** A generator of randomness that gives `bytes` once and fails when asked for more or for another length. */
-export function once(bytes: Uint8Array): (length: number) => Uint8Array {
+export function once(bytes: Uint8Array): RandomBytes {
   let left: Uint8Array | null = bytes;
   return (length) => {
     if (left?.length !== length) throw new Error("not the randomness that was expected");
@@ -133,7 +134,7 @@ export function once(bytes: Uint8Array): (length: number) => Uint8Array {
 export async function runAsync<T>(
   generator: Generator<KemRequest, T, KemAnswer>,
   crypto: CryptoProvider,
-  randomBytes: (length: number) => Uint8Array = (length) => fixedBytes("encapsulation", length),
+  randomBytes: RandomBytes = (length) => fixedBytes("encapsulation", length),
 ): Promise<T> {
   let step = generator.next();
   while (!step.done) {

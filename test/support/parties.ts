@@ -3,11 +3,13 @@ import type { DhPrivateKey } from "../../core/crypto/provider.ts";
 import type { Address, DeviceId, MessageId } from "../../core/ids.ts";
 import { type Granted, grant } from "../../core/kdc/granting.ts";
 import { parseUserName } from "../../core/name.ts";
-import { ClientSession, type Notice } from "../../core/peer/clientSession.ts";
+import { ClientSession } from "../../core/peer/clientSession.ts";
 import { Conversations, type Identity } from "../../core/peer/conversations.ts";
+import type { Notice } from "../../core/peer/notices.ts";
 import { Secret } from "../../core/secret.ts";
 import { encodeAll } from "../../core/wire/codec.ts";
-import { type ClientMessage, Content, type ServerMessage } from "../../core/wire/messages.ts";
+import { Content } from "../../core/wire/endToEnd.ts";
+import type { ClientMessage, ServerMessage } from "../../core/wire/messages.ts";
 import { type FixedEnv, fixedEnv, quickCrypto, START_MS } from "./fixedEnv.ts";
 
 const REALM = new Uint8Array(32).fill(1);

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 const DIST = resolve(process.env.IMS_DIST ?? join(import.meta.dir, "..", "..", "dist"));
 /** Longer than anything takes that works, shorter than the timeout of a test. */
 export const PATIENCE_MS = 12_000;
+const POLL_MS = 50;
 
 export type ProgramName = "server" | "client";
 
@@ -35,6 +36,7 @@ export class Watched {
     return new Promise((resolved, reject) => {
       const end = (): void => {
         clearTimeout(timer);
+        clearInterval(poll);
         this.#waiting.delete(check);
       };
       const check = (): void => {
@@ -47,6 +49,7 @@ export class Watched {
         end();
         reject(new Error(`waited ${patienceMs} ms for ${explain()}`));
       }, patienceMs);
+      const poll = setInterval(check, POLL_MS); // for what changes without a sign
       this.#waiting.add(check);
       check();
     });

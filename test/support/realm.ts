@@ -1,12 +1,12 @@
 import { utf8 } from "../../core/bytes.ts";
 import { opaqueConfig } from "../../core/kdc/login.ts";
-import { registerUser } from "../../core/kdc/register.ts";
+import type { RegisteredUser, ServerKeys } from "../../core/kdc/realm.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import { importAkeKey } from "../../core/opaque/group.ts";
 import type { RegistrationRecord } from "../../core/opaque/record.ts";
-import type { RegisteredUser, ServerKeys } from "../../core/peer/serverConnection.ts";
 import { Secret } from "../../core/secret.ts";
 import { fixedEnv, quickCrypto } from "./fixedEnv.ts";
+import { registerUser } from "./registration.ts";
 
 /** A realm with fixed keys, whose users register with `quickCrypto`. */
 export interface TestRealm {

@@ -137,7 +137,7 @@ export class RunningRealm implements AsyncDisposable {
   /** The log of the server that runs now. */
   get log(): readonly LogLine[] {
     const lines = this.#server.err.split("\n").slice(0, -1);
-    return lines.map((line) => JSON.parse(line) as LogLine);
+    return lines.filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as LogLine);
   }
 
   /** Waits for an event in the log. */

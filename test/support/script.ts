@@ -1,7 +1,7 @@
 import type { ErrorCode } from "../../core/errors.ts";
+import type { RegisteredUser } from "../../core/kdc/realm.ts";
 import { DELIVERY_MS } from "../../core/limits.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
-import type { RegisteredUser } from "../../core/peer/serverConnection.ts";
 import { passwordOf, registerAll, testRealm } from "./realm.ts";
 import { Seeded } from "./seeded.ts";
 import { type Member, World } from "./world.ts";
@@ -146,7 +146,8 @@ export class Script implements Disposable {
       const reached = others.filter(({ name }) => name === to);
       const copies = others.filter(({ name }) => name === from.name && name !== to);
       const expected = reached.length === 0 ? [] : [...reached, ...copies];
-      if (fate !== (reached.length === 0 ? "offline" : "delivered")) throw new Error(`${text}: ${fate}`);
+      const alone = to === from.name ? "alone" : "offline";
+      if (fate !== (reached.length === 0 ? alone : "delivered")) throw new Error(`${text}: ${fate}`);
       if (shownOn.size !== expected.length || !expected.every((member) => shownOn.has(member))) {
         throw new Error(`${text} from ${from.label} to ${to}: on ${shownOn.size} devices, not ${expected.length}`);
       }

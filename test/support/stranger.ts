@@ -7,7 +7,7 @@ import { startInitiator, stepInitiator, wipeInitiator } from "../../core/channel
 import type { ErrorCode } from "../../core/errors.ts";
 import { parseUserName } from "../../core/name.ts";
 import { Client, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
-import type { Notice } from "../../core/peer/clientSession.ts";
+import type { Notice } from "../../core/peer/notices.ts";
 import { Secret } from "../../core/secret.ts";
 import { encodeFrame, FrameReader, OPCODE } from "./frames.ts";
 import { PATIENCE_MS, Watched } from "./programs.ts";
@@ -130,9 +130,9 @@ export class ScriptedClient implements Disposable {
   #ended: { readonly code: ErrorCode | null } | null = null;
 
   private constructor(socket: RawSocket, { user, password, publicKey }: Credentials) {
-    const { realmId, noise } = loadPublicKey(publicKey);
+    const { realmId, staticPublicKey } = loadPublicKey(publicKey);
     const secret = Secret.take(utf8(password));
-    const config = { realm: realmId, serverPublicKey: noise, user: parseUserName(user), password: secret };
+    const config = { realm: realmId, serverPublicKey: staticPublicKey, user: parseUserName(user), password: secret };
     this.#client = new Client(hostEnv, config);
     this.socket = socket;
     socket.onMessage = (bytes) => {
@@ -193,17 +193,17 @@ export class ScriptedClient implements Disposable {
   }
 
   async #compute({ job }: Extract<ClientEffect, { kind: "compute" }>): Promise<void> {
-    const result = await hostEnv.crypto.run(job, (length) => hostEnv.randomBytes(length));
+    const result = await hostEnv.crypto.run(job, hostEnv.randomBytes);
     this.handle({ kind: "computed", result });
   }
 }
 
 /** The first message of a client, fresh: the server answers it, and nobody has logged in. */
 export async function hello(publicKey: string): Promise<Uint8Array> {
-  const { next, effects } = startInitiator(loadPublicKey(publicKey).noise);
+  const { next, effects } = startInitiator(loadPublicKey(publicKey).staticPublicKey);
   const [compute] = effects;
   if (compute?.kind !== "compute") throw new Error("stranger: a handshake begins with a key pair");
-  const result = await hostEnv.crypto.run(compute.job, (length) => hostEnv.randomBytes(length));
+  const result = await hostEnv.crypto.run(compute.job, hostEnv.randomBytes);
   const step = stepInitiator(next, { kind: "computed", result }, hostEnv);
   wipeInitiator(step.next);
   const [transmit] = step.effects;

@@ -6,12 +6,12 @@ import { utf8 } from "../../core/bytes.ts";
 import type { Job, JobResult } from "../../core/crypto/provider.ts";
 import { codeOfWire, type ErrorCode } from "../../core/errors.ts";
 import { newMessageId } from "../../core/ids.ts";
+import type { RegisteredUser, ServerKeys } from "../../core/kdc/realm.ts";
 import { DELIVERY_MS } from "../../core/limits.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import { Client, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { Server, type ServerEffect, type ServerEvent } from "../../core/peer/server.ts";
-import type { RegisteredUser, ServerKeys } from "../../core/peer/serverConnection.ts";
 import { Secret } from "../../core/secret.ts";
 import { type FixedEnv, fixedEnv } from "./fixedEnv.ts";
 import { type Actor, History, type Told } from "./history.ts";
@@ -252,7 +252,7 @@ export class World implements Disposable {
   #compute(member: Member, at: "client" | "server", job: Job): void {
     let outcome: Running["outcome"];
     try {
-      const result = this.watch.as("jobs", () => this.env.crypto.run(job, (length) => this.env.randomBytes(length)));
+      const result = this.watch.as("jobs", () => this.env.crypto.run(job, this.env.randomBytes));
       if (result instanceof Promise) throw new Error("the simulation's provider answers at once");
       outcome = { result };
     } catch (error) {

@@ -1,13 +1,12 @@
 /** Text from others, made harmless: it cannot move the cursor, change direction, hide or look like a line of ours. */
-import { printable } from "../../host/printable.ts";
+import { escaped } from "../../host/printable.ts";
 
 const TAB = "    ";
-const LINES_MAX = 8192;
 
 /** The lines of `text`; every character that has no shape of its own is written as `\u{…}`. */
 export function displayText(text: string): readonly string[] {
   return text
     .replaceAll("\t", TAB)
-    .split(/\r?\n/, LINES_MAX)
-    .map((line) => printable(line, Number.MAX_SAFE_INTEGER));
+    .split(/\r?\n/)
+    .map((line) => escaped(line));
 }

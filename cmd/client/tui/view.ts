@@ -1,23 +1,33 @@
 /** State as text: the lines of the chat. Nothing here writes. */
-import type { MessageNotice } from "../../../core/peer/clientSession.ts";
+import type { MessageNotice } from "../../../core/peer/notices.ts";
 import { printable } from "../../host/printable.ts";
 import { displayText } from "./sanitize.ts";
+import { cellsOf, ROW_MIN, wrap } from "./wrap.ts";
 
 /** What this terminal can show. */
 export interface Look {
   readonly color: boolean;
   /** Whether it takes UTF-8; the words fall back to ASCII when not. */
   readonly utf8: boolean;
+  /** Columns of a row, as they are now; `Infinity` where nothing wraps. */
+  readonly columns: number;
 }
 
 /** Colour only where it is wanted: --no-color, NO_COLOR (no-color.org) and TERM=dumb say no. */
 export function lookOf(
   options: { color: boolean; full: boolean },
   env: Readonly<Record<string, string | undefined>>,
+  output: { readonly columns?: number | undefined },
 ): Look {
   const plain = (env.NO_COLOR ?? "") !== "" || env.TERM === "dumb" || !options.full;
   const locale = env.LC_ALL || env.LC_CTYPE || env.LANG || "";
-  return { color: options.color && !plain, utf8: /utf-?8/i.test(locale) };
+  return {
+    color: options.color && !plain,
+    utf8: /utf-?8/i.test(locale),
+    get columns() {
+      return output.columns ?? Number.POSITIVE_INFINITY;
+    },
+  };
 }
 
 export function bold(look: Look, text: string): string {
@@ -47,9 +57,10 @@ export function sentLines(
   sent: { to: string; text: string; waiting: boolean },
 ): readonly string[] {
   const mark = sent.waiting ? (look.utf8 ? "…" : "...") : look.utf8 ? "✓" : "[delivered]";
-  const lines = [...textLines(look, nowMs, ownHead(look, sent.to), sent.text)];
-  lines.push(`${lines.pop() ?? ""} ${dim(look, mark)}`);
-  return lines;
+  const lines = textLines(look, nowMs, ownHead(look, sent.to), sent.text);
+  const last = lines.at(-1) ?? "";
+  const fits = cellsOf(Bun.stripANSI(last)) + 1 + mark.length <= look.columns;
+  return [...lines.slice(0, -1), ...(fits ? [`${last} ${dim(look, mark)}`] : [last, INDENT + dim(look, mark)])];
 }
 
 /** A line of the program's own: told apart from messages without colour too. */
@@ -67,8 +78,29 @@ function ownHead(look: Look, to: string): string {
 }
 
 const INDENT = " ".repeat(6);
+/** Columns left free at the right, for the mark of a sent message too. */
+const MARGIN = 4;
 
 function textLines(look: Look, nowMs: number, head: string, text: string): readonly string[] {
-  const [first = "", ...more] = displayText(text);
-  return [`${dim(look, clock(nowMs))} ${head}: ${first}`, ...more.map((line) => `${INDENT}${line}`)];
+  return hangingLines(`${dim(look, clock(nowMs))} ${head}: `, text, look.columns);
+}
+
+/**
+ * `head` and the text behind it, every further row indented: what begins in the first column is ours. A head that leaves
+ * no room beside it has rows of its own.
+ */
+export function hangingLines(head: string, text: string, columns: number): readonly string[] {
+  const width = columns - MARGIN;
+  const rest = width - INDENT.length;
+  const room = width - Bun.stringWidth(head);
+  const alone = room < ROW_MIN;
+  const rows = displayText(text).flatMap((line, index) => wrap(line, index === 0 && !alone ? room : rest, rest));
+  const [first = "", ...others] = rows;
+  const lines = alone ? [...rowsOfHead(head, rest), ...rows] : [head + first, ...others];
+  return lines.map((line, index) => (index === 0 ? line : INDENT + line));
+}
+
+/** A head is ours but for a name, which is ASCII; it may hold colour. */
+function rowsOfHead(head: string, columns: number): readonly string[] {
+  return Bun.wrapAnsi(head, Math.max(columns, ROW_MIN), { hard: true }).split("\n");
 }

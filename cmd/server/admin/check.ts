@@ -6,7 +6,7 @@ import { equalBytes } from "../../../core/crypto/compare.ts";
 import type { CryptoProvider } from "../../../core/crypto/provider.ts";
 import type { Env } from "../../../core/env.ts";
 import { CodedError } from "../../../core/errors.ts";
-import { displayName, loadServerConfig, type ServerConfig } from "../../host/config.ts";
+import { loadServerConfig, type ServerConfig, shortPath } from "../../host/config.ts";
 import { EXIT, type ExitCode } from "../../host/exit.ts";
 import { systemCode, systemReason } from "../../host/files.ts";
 import type { Io } from "../../host/io.ts";
@@ -14,6 +14,7 @@ import { folderIsLocked } from "../../host/lock.ts";
 import { printable } from "../../host/printable.ts";
 import { fingerprint, loadPublicKey } from "../../host/publicKey.ts";
 import type { WithConfig } from "../commandLine.ts";
+import { listenFailure } from "../listenFailure.ts";
 import { expectSafeHost, openRealm, type Realm } from "../realm.ts";
 import { loadUsers } from "../users.ts";
 
@@ -68,22 +69,23 @@ async function checkSecrets(command: WithConfig, io: Io, crypto: CryptoProvider,
 function keyLine(realm: Realm, cwd: string, crypto: CryptoProvider): string {
   expectSafeHost(realm);
   const demo = realm.keys.demo ? ", the demo key that everybody knows" : "";
-  return `${displayName(realm.config.privateKey, cwd)}: ${fingerprint(crypto, realm.keys.publicKey)}${demo}`;
+  return `${shortPath(realm.config.privateKey, cwd)}: ${fingerprint(crypto, realm.keys.publicKey)}${demo}`;
 }
 
 /** What lies beside the private key is what an operator gives to users. */
 function publicKeyLine(realm: Realm, cwd: string): string {
   const path = join(dirname(realm.config.privateKey), "server.pub");
-  const name = displayName(path, cwd);
+  const name = shortPath(path, cwd);
   if (!existsSync(path)) return `${name}: not there; clients have their own`;
-  const { realmId, noise } = loadPublicKey(path, name);
+  const { realmId, staticPublicKey } = loadPublicKey(path, name);
   const own = realm.keys.publicKey;
-  if (equalBytes(realmId, own.realmId) && equalBytes(noise, own.noise)) return `${name}: belongs to the private key`;
+  if (equalBytes(realmId, own.realmId) && equalBytes(staticPublicKey, own.staticPublicKey))
+    return `${name}: belongs to the private key`;
   throw new CodedError("config.invalid", `${name}: does not belong to the private key beside it`);
 }
 
 async function checkMachine(config: ServerConfig, cwd: string, part: Part): Promise<void> {
-  const name = displayName(config.data, cwd);
+  const name = shortPath(config.data, cwd);
   let running = false;
   await part(() => {
     running = expectDataFolder(config.data, name);
@@ -93,7 +95,7 @@ async function checkMachine(config: ServerConfig, cwd: string, part: Part): Prom
     const problem = await listenProblem(config);
     if (problem === null) return `port ${config.port}: free`;
     if (problem === "EADDRINUSE" && running) return `port ${config.port}: in use by a running server`;
-    throw new CodedError("config.invalid", `${config.name}: ${listenWords(problem, config)}`);
+    throw listenFailure(problem, config);
   });
 }
 
@@ -118,24 +120,7 @@ function nearestExisting(path: string): string {
 function listenProblem({ host, port }: ServerConfig): Promise<string | null> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once("error", (error) => resolve(systemCode(error) || "unknown"));
+    probe.once("error", (error) => resolve(systemCode(error)));
     probe.listen({ host, port, exclusive: true }, () => probe.close(() => resolve(null)));
   });
-}
-
-/** Why a server cannot listen, in words that name the key to change. */
-export function listenWords(code: string, { host, port }: Pick<ServerConfig, "host" | "port">): string {
-  switch (code) {
-    case "EADDRINUSE":
-      return `port: ${port} is in use by another program`;
-    case "EACCES":
-      return `port: ${port} needs more rights; take one from 1024 up`;
-    case "EADDRNOTAVAIL":
-      return `host: ${host} is not an address of this machine`;
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return `host: ${host} is not known to this machine`;
-    default:
-      return `host or port: cannot listen on ${host} port ${port} (${code})`;
-  }
 }

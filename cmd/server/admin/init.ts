@@ -5,7 +5,7 @@ import type { Env } from "../../../core/env.ts";
 import { CodedError } from "../../../core/errors.ts";
 import { isWildcard, parseHost } from "../../host/addresses.ts";
 import { usage } from "../../host/args.ts";
-import { DEFAULT_LIMITS, displayName } from "../../host/config.ts";
+import { DEFAULT_LIMITS, shortPath } from "../../host/config.ts";
 import { EXIT, type ExitCode } from "../../host/exit.ts";
 import { replaceFile, systemReason } from "../../host/files.ts";
 import type { Io } from "../../host/io.ts";
@@ -13,13 +13,13 @@ import { printable, shellQuoted } from "../../host/printable.ts";
 import { fingerprint, formatPublicKey } from "../../host/publicKey.ts";
 import type { InitCommand } from "../commandLine.ts";
 import { drawKeyring, formatKeyring, type Keyring } from "../keyring.ts";
-import { formatUsers, type Users } from "../users.ts";
+import { formatUsers, type UserEntries } from "../users.ts";
 
 export const DEFAULT_HOST = "127.0.0.1";
 export const DEFAULT_PORT = 4040;
 
 /** Where a new realm keeps what, relative to its folder. */
-export const REALM_FILES = {
+const REALM_FILES = {
   serverConfig: "sconf.json",
   clientConfig: "config.json",
   users: "users.json",
@@ -34,10 +34,9 @@ export function initRealm(command: InitCommand, io: Io, env: Env): ExitCode {
   const host = command.host === undefined ? DEFAULT_HOST : parseHost(command.host);
   if (host === null) throw usage("--host: expected a host name or an IP address without brackets");
   const taken = [...Object.values(REALM_FILES), DATA].find((file) => existsSync(join(folder, file)));
-  if (taken !== undefined)
-    throw usage(`${displayName(join(folder, taken), io.cwd)} is there already; nothing was done`);
+  if (taken !== undefined) throw usage(`${shortPath(join(folder, taken), io.cwd)} is there already; nothing was done`);
 
-  using keys = drawKeyring(env.crypto, (length) => env.randomBytes(length));
+  using keys = drawKeyring(env.crypto, env.randomBytes);
   const address = { host, port: command.port ?? DEFAULT_PORT };
   writeRealm(folder, realmFiles(address, keys, new Map()));
   const shownFingerprint = fingerprint(env.crypto, keys.publicKey);
@@ -58,7 +57,7 @@ export interface RealmAddress {
 }
 
 /** All the files of a realm at `address`; the one with the keys is the caller's to wipe. */
-export function realmFiles(address: RealmAddress, keys: Keyring, users: Users): readonly RealmFile[] {
+export function realmFiles(address: RealmAddress, keys: Keyring, users: UserEntries): readonly RealmFile[] {
   const server = {
     version: 1,
     ...address,

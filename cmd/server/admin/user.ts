@@ -1,18 +1,19 @@
 /** `server user …`: every change is one replacement of `users.json`, which a running server notices. */
 import type { Env } from "../../../core/env.ts";
 import { CodedError } from "../../../core/errors.ts";
-import { registerUser } from "../../../core/kdc/register.ts";
+import { finishRegistration, startRegistration } from "../../../core/kdc/register.ts";
 import { parseUserName, type UserName } from "../../../core/name.ts";
 import type { RegistrationRecord } from "../../../core/opaque/record.ts";
 import { usage } from "../../host/args.ts";
 import { EXIT, type ExitCode } from "../../host/exit.ts";
 import type { Io } from "../../host/io.ts";
+import { asciiJson } from "../../host/json.ts";
 import { askNewPassword, readPassword } from "../../host/password.ts";
 import { Prompter } from "../../host/prompt.ts";
 import type { ListCommand, LockCommand, PasswordCommand, RemoveCommand, UserCommand } from "../commandLine.ts";
 import { serverKeys } from "../keyring.ts";
 import { openRealm, type Realm } from "../realm.ts";
-import { changeUsers, loadUsers, type User, type Users } from "../users.ts";
+import { changeUsers, loadUsers, type UserEntries, type UserEntry } from "../users.ts";
 
 /**
  * @throws user.unknown, user.exists, name.invalid, password.invalid, host.interrupted, and what the files throw;
@@ -41,7 +42,7 @@ async function setPassword(command: PasswordCommand, realm: Realm, io: Io, env: 
   const changedAt = new Date(env.nowMs()).toISOString();
   await changeUsers(realm.usersFile, (users) => {
     if (command.action === "add" && users.has(name)) throw exists(shown);
-    const fresh: User = { name: shown, active: true, record, changedAt, epoch: 1 };
+    const fresh: UserEntry = { name: shown, active: true, record, changedAt, epoch: 1 };
     const old = command.action === "add" ? null : expectUser(users, name);
     return withUser(users, name, old === null ? fresh : { ...old, record, changedAt, epoch: old.epoch + 1 });
   });
@@ -63,7 +64,12 @@ async function newRecord(command: PasswordCommand, registering: Registering): Pr
   using password =
     readPassword(command.password, io.cwd) ?? (await prompting(io, (prompter) => askNewPassword(prompter, shown)));
   using keys = serverKeys(realm.keys, env.crypto);
-  return await registerUser(env, { realm: keys.realm, keys: keys.opaque }, name, password);
+  const { job, state } = startRegistration(env, { realm: keys.realm, keys: keys.opaque }, name, password);
+  using unfinished = state;
+  const result = await env.crypto.run(job, env.randomBytes);
+  if (result.op !== "stretch") throw new Error("user: another result than the one asked for");
+  using stretched = result.output;
+  return finishRegistration(env, unfinished, stretched);
 }
 
 async function removeUser(command: RemoveCommand, realm: Realm, io: Io): Promise<ExitCode> {
@@ -104,22 +110,22 @@ function listUsers(command: ListCommand, realm: Realm, io: Io): ExitCode {
   for (const { name, active, changedAt, epoch } of loadOf(realm).values()) {
     const status = active ? "active" : "locked";
     const line = command.json
-      ? JSON.stringify({ type: "user", name, status, changedAt, epoch })
+      ? asciiJson({ type: "user", name, status, changedAt, epoch })
       : `${name.padEnd(32)}  ${status}  ${changedAt}`;
     io.stdout.write(`${line}\n`);
   }
   return EXIT.done;
 }
 
-function loadOf(realm: Realm): Users {
+function loadOf(realm: Realm): UserEntries {
   return loadUsers(realm.usersFile);
 }
 
-function withUser(users: Users, name: UserName, user: User): Users {
+function withUser(users: UserEntries, name: UserName, user: UserEntry): UserEntries {
   return new Map([...users, [name, user]]);
 }
 
-function expectUser(users: Users, name: UserName): User {
+function expectUser(users: UserEntries, name: UserName): UserEntry {
   const user = users.get(name);
   if (user === undefined) throw new CodedError("user.unknown", `no user ${name} is registered; see: server user list`);
   return user;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
-import { endingOf } from "../../../cmd/host/exit.ts";
-import { CodedError, type ErrorCode } from "../../../core/errors.ts";
+import { endingOf, sentenceOf } from "../../../cmd/host/exit.ts";
+import { CodedError, ERRORS, type ErrorCode } from "../../../core/errors.ts";
 
 test.each<readonly [ErrorCode, string, number, string | null]>([
   ["config.invalid", "sconf.json: port: missing", 2, "ims: sconf.json: port: missing"],
@@ -23,4 +23,11 @@ test("a bug says that it is one", () => {
   const line = "ims: this is a fault in the program: TypeError: x is\\u{a}undefined";
   expect(endingOf(new TypeError("x is\nundefined"))).toEqual({ code: 1, line });
   expect(endingOf("thrown").code).toBe(1);
+});
+
+test("every code that a server can send has words of its own for users", () => {
+  const sent = (Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code].wire !== 0);
+  const sentences = sent.map(sentenceOf);
+  for (const sentence of sentences) expect(sentence).toMatch(/^[a-z][^.]* [^.]*[a-zA-Z.]+$/);
+  expect(new Set(sentences).size).toBe(sent.length);
 });

@@ -33,7 +33,7 @@ test("whatever a field holds, a line is one line of printable characters and rea
   fc.assert(
     fc.property(text, (reason) => {
       const [line = ""] = lines("error", { reason });
-      expect(line).toMatch(/^[^\p{C}\p{Zl}\p{Zp}]+\n$/u);
+      expect(line).toMatch(/^[ -~]+\n$/);
       expect(JSON.parse(line).reason).toBe(reason);
     }),
   );
@@ -41,9 +41,16 @@ test("whatever a field holds, a line is one line of printable characters and rea
 
 test("types cast away do not let a secret, an object or an unknown field through", () => {
   const bytes = Uint8Array.of(1, 2, 3);
-  const fields = { user: Secret.take(bytes), password: "hunter2", code: { a: 1 }, port: Number.NaN, count: 1 };
+  const fields = {
+    user: Secret.take(bytes),
+    password: "hunter2",
+    code: { a: 1 },
+    port: Number.NaN,
+    users: 1,
+    to: "bob",
+  };
   const [line = ""] = lines("error", fields as unknown as LogFields);
-  expect(Object.keys(JSON.parse(line))).toEqual(["time", "level", "event", "count"]);
+  expect(Object.keys(JSON.parse(line))).toEqual(["time", "level", "event", "users"]);
 });
 
 test("a long text is cut", () => {

@@ -6,7 +6,7 @@ import { nativeCrypto } from "../../../core/crypto/native.ts";
 import { failure } from "../../support/codes.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 
-const key = { realmId: new Uint8Array(32).fill(0xfb), noise: new Uint8Array(32).fill(0x3f) };
+const key = { realmId: new Uint8Array(32).fill(0xfb), staticPublicKey: new Uint8Array(32).fill(0x3f) };
 const line = formatPublicKey(key);
 
 function load(content: string) {
@@ -48,6 +48,6 @@ test("the private key in its place is called by its name", () => {
 });
 
 test("the fingerprint has the form that ssh gives one", () => {
-  const digest = createHash("sha256").update(key.realmId).update(key.noise).digest("base64");
+  const digest = createHash("sha256").update(key.realmId).update(key.staticPublicKey).digest("base64");
   expect(fingerprint(nativeCrypto, key)).toBe(`SHA256:${digest.replace(/=+$/, "")}`);
 });

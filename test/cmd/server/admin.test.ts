@@ -3,9 +3,9 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "nod
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { lockFolder } from "../../../cmd/host/lock.ts";
-import { listenWords } from "../../../cmd/server/admin/check.ts";
 import { runAdmin } from "../../../cmd/server/admin.ts";
 import { parseServerCommand } from "../../../cmd/server/commandLine.ts";
+import { listenFailure } from "../../../cmd/server/listenFailure.ts";
 import { openRealm } from "../../../cmd/server/realm.ts";
 import { loadUsers } from "../../../cmd/server/users.ts";
 import { nativeCrypto } from "../../../core/crypto/native.ts";
@@ -213,7 +213,7 @@ describe("server check", () => {
     const alone = await check(folder.path);
     expect([alone.exit, alone.lines.at(-1)]).toEqual([
       2,
-      `bad  sconf.json: port: ${port} is in use by another program`,
+      `bad  sconf.json: port: ${port} is in use; stop what uses it or take another`,
     ]);
     const lock = lockFolder(folder.at("data"));
     const running = await check(folder.path);
@@ -226,14 +226,15 @@ describe("server check", () => {
   });
 
   test.each([
-    ["EADDRINUSE", "port: 80 is in use by another program"],
-    ["EACCES", "port: 80 needs more rights; take one from 1024 up"],
-    ["EADDRNOTAVAIL", "host: h is not an address of this machine"],
-    ["ENOTFOUND", "host: h is not known to this machine"],
-    ["EAI_AGAIN", "host: h is not known to this machine"],
-    ["EMFILE", "host or port: cannot listen on h port 80 (EMFILE)"],
-  ])("%s in words", (code, words) => {
-    expect(listenWords(code, { host: "h", port: 80 })).toBe(words);
+    ["EADDRINUSE", "port.busy", "port: 80 is in use; stop what uses it or take another"],
+    ["EACCES", "config.invalid", "port: 80 needs more rights; take one from 1024 up"],
+    ["EADDRNOTAVAIL", "config.invalid", "host: h is not an address of this machine"],
+    ["ENOTFOUND", "config.invalid", "host: h is not an address of this machine"],
+    ["EAI_AGAIN", "config.invalid", "host: h is not an address of this machine"],
+    ["EMFILE", "config.invalid", "host or port: cannot listen on h port 80 (EMFILE)"],
+    ["", "config.invalid", "host or port: cannot listen on h port 80 (unknown reason)"],
+  ])("%s in words", (system, code, words) => {
+    expect(listenFailure(system, { host: "h", port: 80, name: "f" })).toMatchObject({ code, detail: `f: ${words}` });
   });
 
   test("the demo realm is fine on loopback and nowhere else", async () => {

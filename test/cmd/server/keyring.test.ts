@@ -29,7 +29,7 @@ function realm() {
 
 const load = (path: string): Keyring => loadKeyring(path, nativeCrypto, "server.key");
 const hex = (keys: Keyring): string[] =>
-  [keys.noise, keys.noiseNext, keys.ake, keys.oprfSeed].map((secret) => secret.use((bytes) => bytes.toHex()));
+  [keys.staticKey, keys.nextStaticKey, keys.ake, keys.oprfSeed].map((secret) => secret.use((bytes) => bytes.toHex()));
 
 test("keys come back from one line of text", () => {
   using folder = realm();
@@ -43,7 +43,7 @@ test("keys come back from one line of text", () => {
 test("disposing wipes every secret, and none is ever printed", () => {
   const keys = draw();
   expect(`${Bun.inspect(keys)}${JSON.stringify(keys)}`).not.toContain(hex(keys)[0]?.slice(0, 8) ?? "");
-  const secrets = [keys.noise, keys.noiseNext, keys.ake, keys.oprfSeed];
+  const secrets = [keys.staticKey, keys.nextStaticKey, keys.ake, keys.oprfSeed];
   keys[Symbol.dispose]();
   expect(secrets.every((secret) => secret.wiped)).toBe(true);
 });
@@ -51,9 +51,9 @@ test("disposing wipes every secret, and none is ever printed", () => {
 test("the machine's keys belong to the ring", () => {
   using keys = draw();
   using machine = serverKeys(keys, nativeCrypto);
-  expect(machine.staticKey.publicKey).toEqual(keys.publicKey.noise);
+  expect(machine.staticKey.publicKey).toEqual(keys.publicKey.staticPublicKey);
   expect(machine.realm).toEqual(keys.realmId);
-  expect(machine.opaque.privateKey.publicKey).not.toEqual(keys.publicKey.noise);
+  expect(machine.opaque.privateKey.publicKey).not.toEqual(keys.publicKey.staticPublicKey);
 });
 
 describe("a key that others could have read is refused with the command that mends it", () => {

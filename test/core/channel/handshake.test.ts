@@ -11,11 +11,11 @@ import { readMessage, startHandshake, writeMessage } from "../../../core/noise/h
 import { type HandshakePattern, NK, NKhfs } from "../../../core/noise/patterns.ts";
 import { aesGcmSha256, type NoiseSuite } from "../../../core/noise/suite.ts";
 import { Secret } from "../../../core/secret.ts";
+import { BAD_PUBLIC_KEYS } from "../../support/badKeys.ts";
 import { acceptAnswer, answerHello, hello, only, openPair, serverKeyOf } from "../../support/channelPair.ts";
 import { failure, rejection } from "../../support/codes.ts";
 import { fixedEnv, quickCrypto } from "../../support/fixedEnv.ts";
 import { fixedBytes, fixedSecret, kemKey, patternNamed, runAsync, suiteNamed } from "../../support/noise.ts";
-import { BAD_PUBLIC_KEYS } from "../opaque/points.ts";
 
 const env = fixedEnv("handshake", quickCrypto);
 const noWork = (): never => expect.unreachable();

@@ -9,7 +9,7 @@ import { TAG_BYTES } from "../../../core/crypto/provider.ts";
 import type { CodedError } from "../../../core/errors.ts";
 import { LOGIN_RECORD_BYTES, RECORD_MAX_BYTES } from "../../../core/limits.ts";
 import { clientFrames } from "../../../core/wire/messages.ts";
-import { padRecord } from "../../../core/wire/padding.ts";
+import { padRecord } from "../../../core/wire/records.ts";
 import { acceptAnswer, answerHello, hello, only, serverKeyOf } from "../../support/channelPair.ts";
 import { failure, rejection } from "../../support/codes.ts";
 import { fixedEnv } from "../../support/fixedEnv.ts";

@@ -31,7 +31,7 @@ afterEach(() => watch[Symbol.dispose]());
 function jobOf(step: HandshakeStep<unknown>, crypto: CryptoProvider = nobleCrypto): JobResult {
   const effect = only(step.effects);
   if (effect.kind !== "compute") throw new Error("a job was expected");
-  const result = crypto.run(effect.job, (length) => env.randomBytes(length));
+  const result = crypto.run(effect.job, env.randomBytes);
   if (result instanceof Promise) throw new Error("at once");
   return result;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { nativeCrypto } from "../../../core/crypto/native.ts";
 import { nobleCrypto } from "../../../core/crypto/noble.ts";
-import { filled, hex, PROVIDERS, refusal, secret } from "./support.ts";
+import { filled, hex, PROVIDERS, refusal, secret } from "../../support/primitives.ts";
 
 const KEY = "feffe9928665731c6d6a8f9467308308feffe9928665731c6d6a8f9467308308";
 const PLAINTEXT =

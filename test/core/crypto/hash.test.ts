@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { utf8 } from "../../../core/bytes.ts";
-import { hex, PROVIDERS } from "./support.ts";
+import { hex, PROVIDERS } from "../../support/primitives.ts";
 
 const LONG =
   "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { hkdfSync } from "node:crypto";
 import fc from "fast-check";
 import { hkdf, hkdfExpand, hkdfExtract } from "../../../core/crypto/kdf.ts";
-import { hex, PROVIDERS, reveal, secret } from "./support.ts";
+import { hex, PROVIDERS, reveal, secret } from "../../support/primitives.ts";
 
 const counting = (from: number, to: number) => Uint8Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const NOTHING = new Uint8Array(0);

@@ -4,8 +4,8 @@ import fc from "fast-check";
 import { checkEncapsulationKey } from "../../../core/crypto/mlKem.ts";
 import { nativeCrypto } from "../../../core/crypto/native.ts";
 import { nobleCrypto } from "../../../core/crypto/noble.ts";
+import { decapsulate, encapsulate, filled, hex, kemKey, PROVIDERS, refusal, reveal } from "../../support/primitives.ts";
 import { externalVectors } from "../../support/vectors.ts";
-import { decapsulate, encapsulate, filled, hex, kemKey, PROVIDERS, refusal, reveal } from "./support.ts";
 
 const SEED = filled(64, 1);
 

@@ -3,8 +3,8 @@ import { ristretto255, ristretto255_oprf } from "@noble/curves/ed25519.js";
 import fc from "fast-check";
 import { utf8 } from "../../../core/bytes.ts";
 import { decodeElement, oprfBlind, oprfDeriveKey, oprfEvaluate, oprfFinalize } from "../../../core/crypto/oprf.ts";
+import { filled, hex, refusal, reveal, secret } from "../../support/primitives.ts";
 import { externalVectors } from "../../support/vectors.ts";
-import { filled, hex, refusal, reveal, secret } from "./support.ts";
 
 const { oprf } = ristretto255_oprf;
 const ORDER = ristretto255.Point.Fn.ORDER;

@@ -1,8 +1,8 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { ristrettoDh, ristrettoKeyPair, ristrettoPublicKey } from "../../../core/crypto/ristretto.ts";
+import { filled, hex, refusal, reveal, secret } from "../../support/primitives.ts";
 import { externalVectors } from "../../support/vectors.ts";
-import { filled, hex, refusal, reveal, secret } from "./support.ts";
 
 interface Login {
   readonly config: { readonly Group: string; readonly Fake: string };

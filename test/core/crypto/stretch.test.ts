@@ -5,7 +5,7 @@ import { nativeCrypto } from "../../../core/crypto/native.ts";
 import { nobleCrypto } from "../../../core/crypto/noble.ts";
 import { STRETCH } from "../../../core/limits.ts";
 import { Secret } from "../../../core/secret.ts";
-import { filled, noRandom, PROVIDERS, refusal, reveal, stretch } from "./support.ts";
+import { filled, noRandom, PROVIDERS, refusal, reveal, stretch } from "../../support/primitives.ts";
 
 const SMALL = { memoryKiB: 64, passes: 1, lanes: 1, outputBytes: 32 };
 

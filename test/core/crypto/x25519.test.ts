@@ -4,7 +4,7 @@ import { nativeCrypto } from "../../../core/crypto/native.ts";
 import { nobleCrypto } from "../../../core/crypto/noble.ts";
 import type { CryptoProvider } from "../../../core/crypto/provider.ts";
 import { checkPublicKey } from "../../../core/crypto/x25519.ts";
-import { filled, hex, PROVIDERS, refusal, reveal } from "./support.ts";
+import { filled, hex, PROVIDERS, refusal, reveal } from "../../support/primitives.ts";
 
 const SCALAR = hex("a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4");
 

@@ -7,7 +7,7 @@ import type { Address, ConversationId, MessageId } from "../../../core/ids.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { Secret } from "../../../core/secret.ts";
 import { decodeAll, encodeAll } from "../../../core/wire/codec.ts";
-import { Content, Envelope } from "../../../core/wire/messages.ts";
+import { Content, Envelope } from "../../../core/wire/endToEnd.ts";
 import { padContent, unpadContent } from "../../../core/wire/padding.ts";
 import { codeOr } from "../../support/codes.ts";
 import vector from "../../vectors/conversation.json";

@@ -4,12 +4,12 @@ import { type Granted, grant } from "../../../core/kdc/granting.ts";
 import { acceptTicket } from "../../../core/kdc/ticket.ts";
 import { TICKET_LIFETIME_MS } from "../../../core/limits.ts";
 import { type Secret, wipe } from "../../../core/secret.ts";
+import { BAD_PUBLIC_KEYS } from "../../support/badKeys.ts";
 import { failure } from "../../support/codes.ts";
 import { fixedEnv, START_MS } from "../../support/fixedEnv.ts";
 import { fixedBytes } from "../../support/noise.ts";
 import { address } from "../../support/parties.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
-import { BAD_PUBLIC_KEYS } from "../opaque/points.ts";
 
 const serverKey = nobleCrypto.dhKey(fixedBytes("server"));
 const ticketKey = nobleCrypto.dhKey(fixedBytes("ticket key"));

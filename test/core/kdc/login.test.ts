@@ -12,7 +12,6 @@ import {
   receiveLogin,
   startLogin,
 } from "../../../core/kdc/login.ts";
-import { registerUser } from "../../../core/kdc/register.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { importAkeKey } from "../../../core/opaque/group.ts";
 import type { RegistrationRecord } from "../../../core/opaque/record.ts";
@@ -20,6 +19,7 @@ import { Secret } from "../../../core/secret.ts";
 import { codeOr } from "../../support/codes.ts";
 import { fixedEnv, quickCrypto } from "../../support/fixedEnv.ts";
 import { flip } from "../../support/queued.ts";
+import { registerUser } from "../../support/registration.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
 
 const user = parseUserName("Alice");

@@ -10,13 +10,13 @@ import {
   receiveLogin,
   startLogin,
 } from "../../../core/kdc/login.ts";
-import { registerUser } from "../../../core/kdc/register.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { importAkeKey } from "../../../core/opaque/group.ts";
 import { finishLogin, generateKE1, generateKE2, generateKE3, receiveKE2 } from "../../../core/opaque/login.ts";
 import { Secret } from "../../../core/secret.ts";
 import { fixedEnv, quickCrypto } from "../../support/fixedEnv.ts";
 import { fixedBytes, fixedSecret } from "../../support/noise.ts";
+import { registerUser } from "../../support/registration.ts";
 
 const SUITE = "IMS/1 OPAQUE-3DH ristretto255-SHA512 HKDF-SHA512 HMAC-SHA512 SHA512 Argon2id-65536-3-4 curve25519";
 const realm = fixedBytes("realm");

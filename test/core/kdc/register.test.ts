@@ -10,12 +10,16 @@ import {
   receiveLogin,
   startLogin,
 } from "../../../core/kdc/login.ts";
-import { registerUser } from "../../../core/kdc/register.ts";
+import { finishRegistration, startRegistration } from "../../../core/kdc/register.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { deriveAkeKey } from "../../../core/opaque/group.ts";
-import { Secret } from "../../../core/secret.ts";
+import { RECORD_BYTES } from "../../../core/opaque/messages.ts";
+import { Secret, wipe } from "../../../core/secret.ts";
 import { rejection } from "../../support/codes.ts";
 import { countedEnv } from "../../support/demoRealm.ts";
+import { fixedEnv, quickCrypto } from "../../support/fixedEnv.ts";
+import { registerUser } from "../../support/registration.ts";
+import { SecretWatch } from "../../support/secretWatch.ts";
 
 const user = parseUserName("Alice");
 const realm = new Uint8Array(32).fill(1);
@@ -37,7 +41,7 @@ test("a registered user logs in with the password, and no other", async () => {
     const { ke1, state } = startLogin(env, context, Secret.take(utf8(typed)));
     const answer = answerLogin(env, keys, context, { record, ke1 });
     const received = receiveLogin(state, answer.ke2);
-    const result = await env.crypto.run(received.job, (length) => env.randomBytes(length));
+    const result = await env.crypto.run(received.job, env.randomBytes);
     if (result.op !== "stretch") throw new Error("not stretched");
     const proof = proveLogin(env, received.state, context, result.output);
     const own = acceptLogin(answer.state, proof.ke3);
@@ -53,4 +57,21 @@ test("an empty password is refused before anything is drawn", async () => {
   const counted = { ...env, randomBytes: () => expect.unreachable() };
   const empty = Secret.take(new Uint8Array(0));
   expect((await rejection(registerUser(counted, { realm, keys }, user, empty))).code).toBe("password.invalid");
+});
+
+test("it is two steps of no waiting, which leave no secret and the password alone", () => {
+  const env = fixedEnv("register", quickCrypto);
+  const keys = serverOpaqueKeys(env);
+  const password = Secret.take(utf8("P4nc@ke$"));
+  using watch = new SecretWatch();
+  const { job, state } = startRegistration(env, { realm, keys }, user, password);
+  expect(watch.alive()).toEqual([state.stretching.stretchInput]);
+  const result = quickCrypto.run(job, () => expect.unreachable());
+  if (result instanceof Promise || result.op !== "stretch") throw new Error("not stretched");
+  const record = finishRegistration(env, state, result.output);
+  expect(record).toHaveLength(RECORD_BYTES);
+  expect(watch.alive()).toEqual([state.stretching.stretchInput, result.output]);
+  wipe(state, result.output);
+  expect(watch.alive()).toEqual([]);
+  expect(password.wiped).toBe(false);
 });

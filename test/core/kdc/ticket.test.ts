@@ -6,20 +6,20 @@ import { nobleCrypto } from "../../../core/crypto/noble.ts";
 import type { CryptoProvider } from "../../../core/crypto/provider.ts";
 import type { Address, ConversationId } from "../../../core/ids.ts";
 import { acceptTicket, sealTicket, type TicketUse } from "../../../core/kdc/ticket.ts";
-import { TICKET_LIFETIME_MS, TICKET_SKEW_MS } from "../../../core/limits.ts";
+import { TICKET_LIFETIME_MS, TICKET_MAX_BYTES, TICKET_SKEW_MS } from "../../../core/limits.ts";
 import { startHandshake, writeMessage } from "../../../core/noise/handshake.ts";
 import { type HandshakePattern, K } from "../../../core/noise/patterns.ts";
 import { aesGcmSha256 } from "../../../core/noise/suite.ts";
 import { Secret, wipe } from "../../../core/secret.ts";
 import { encodeAll } from "../../../core/wire/codec.ts";
-import { TICKET_MAX_BYTES, TicketBody } from "../../../core/wire/messages.ts";
+import { TicketBody } from "../../../core/wire/endToEnd.ts";
+import { BAD_PUBLIC_KEYS } from "../../support/badKeys.ts";
 import { codeOr, failure } from "../../support/codes.ts";
 import { START_MS } from "../../support/fixedEnv.ts";
 import { recordOf } from "../../support/knownChannel.ts";
 import { fixedBytes, fixedSecret, flip, patternNamed, runAsync } from "../../support/noise.ts";
 import { address } from "../../support/parties.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
-import { BAD_PUBLIC_KEYS } from "../opaque/points.ts";
 
 const ASKER = address("alice", "a");
 const PEER = address("bob", "b");
@@ -254,6 +254,21 @@ describe("of secrets", () => {
     expect([ephemeral.wiped, body.key.wiped]).toEqual([true, false]);
     expect(watch.count).toBeGreaterThan(5);
     expect(watch.alive()).toEqual([]);
+  });
+
+  test("a seal that fails leaves none behind, and encodes nothing for a key that is none", () => {
+    const body = bodyOf();
+    wipe(body.key);
+    for (const [key, reason] of [
+      [new Uint8Array(31), "rs is not 32 bytes"],
+      [device.publicKey, "out of bounds"],
+    ] as const) {
+      const ephemeral = fixedSecret("ephemeral");
+      using watch = new SecretWatch();
+      expect(() => sealTicket(nobleCrypto, server, key, body, ephemeral)).toThrow(reason);
+      expect(ephemeral.wiped).toBe(true);
+      expect(watch.alive()).toEqual([]);
+    }
   });
 
   test("accepting leaves the key in the body alone, refusing none", () => {

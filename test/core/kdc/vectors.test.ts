@@ -4,7 +4,7 @@ import { nobleCrypto } from "../../../core/crypto/noble.ts";
 import type { Address, ConversationId } from "../../../core/ids.ts";
 import { acceptTicket, sealTicket } from "../../../core/kdc/ticket.ts";
 import { Secret, wipe } from "../../../core/secret.ts";
-import type { TicketBody } from "../../../core/wire/messages.ts";
+import type { TicketBody } from "../../../core/wire/endToEnd.ts";
 import { codeOr } from "../../support/codes.ts";
 import vector from "../../vectors/ticket.json";
 

@@ -4,13 +4,8 @@ import { utf8 } from "../../../core/bytes.ts";
 import { nativeCrypto } from "../../../core/crypto/native.ts";
 import { nobleCrypto } from "../../../core/crypto/noble.ts";
 import { encryptWithAd } from "../../../core/noise/cipherState.ts";
-import {
-  type Handshake,
-  readMessage,
-  type Split,
-  startHandshake,
-  writeMessage,
-} from "../../../core/noise/handshake.ts";
+import { readMessage, type Split, startHandshake, writeMessage } from "../../../core/noise/handshake.ts";
+import type { Handshake } from "../../../core/noise/handshakeState.ts";
 import { NKhfs, protocolName, type Role } from "../../../core/noise/patterns.ts";
 import { aesGcmSha256 } from "../../../core/noise/suite.ts";
 import { Secret } from "../../../core/secret.ts";

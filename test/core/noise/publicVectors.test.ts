@@ -5,13 +5,13 @@ import type { CryptoProvider } from "../../../core/crypto/provider.ts";
 import { type CipherState, decryptWithAd, encryptWithAd } from "../../../core/noise/cipherState.ts";
 import { runSync } from "../../../core/noise/drive.ts";
 import {
-  type Handshake,
   type HandshakeOptions,
   readMessage,
   type Split,
   startHandshake,
   writeMessage,
 } from "../../../core/noise/handshake.ts";
+import type { Handshake } from "../../../core/noise/handshakeState.ts";
 import { protocolName, type Role } from "../../../core/noise/patterns.ts";
 import { aesGcmSha256, type NoiseSuite } from "../../../core/noise/suite.ts";
 import { Secret, wipe } from "../../../core/secret.ts";

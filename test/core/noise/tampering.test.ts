@@ -4,7 +4,7 @@ import { nativeCrypto } from "../../../core/crypto/native.ts";
 import { nobleCrypto } from "../../../core/crypto/noble.ts";
 import type { CryptoProvider } from "../../../core/crypto/provider.ts";
 import { CodedError } from "../../../core/errors.ts";
-import type { Handshake } from "../../../core/noise/handshake.ts";
+import type { Handshake } from "../../../core/noise/handshakeState.ts";
 import { type HandshakePattern, K, NK, NKhfs } from "../../../core/noise/patterns.ts";
 import { aesGcmSha256 } from "../../../core/noise/suite.ts";
 import { Secret } from "../../../core/secret.ts";

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, spyOn, test } from "bun:test";
 import { nobleCrypto } from "../../../core/crypto/noble.ts";
 import { newCipherState, rekey } from "../../../core/noise/cipherState.ts";
-import { discard, type Handshake, readMessage, wipeHandshake, writeMessage } from "../../../core/noise/handshake.ts";
+import { discard, readMessage, wipeHandshake, writeMessage } from "../../../core/noise/handshake.ts";
+import type { Handshake } from "../../../core/noise/handshakeState.ts";
 import { K, NKhfs, type Role } from "../../../core/noise/patterns.ts";
 import { aesGcmSha256 } from "../../../core/noise/suite.ts";
 import { Secret, wipe } from "../../../core/secret.ts";

@@ -4,7 +4,7 @@ import type { CryptoProvider } from "../../../core/crypto/provider.ts";
 import { finishLogin, generateKE2 } from "../../../core/opaque/login.ts";
 import type { RegistrationRecord } from "../../../core/opaque/record.ts";
 import { Secret } from "../../../core/secret.ts";
-import { account, answer, begin, codeOf, GROUPS, register, seededRandom } from "./scenario.ts";
+import { account, answer, begin, codeOf, GROUPS, register, seededRandom } from "../../support/opaque.ts";
 
 /** `crypto` that notes every call and the lengths of what it is given. */
 function noting(crypto: CryptoProvider, notes: string[]): CryptoProvider {

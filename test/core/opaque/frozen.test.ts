@@ -12,8 +12,8 @@ import {
   receiveRegistrationResponse,
 } from "../../../core/opaque/registration.ts";
 import { Secret } from "../../../core/secret.ts";
+import { codeOf, hexOf, PROVIDERS, queuedRandom, seededRandom, unhex } from "../../support/opaque.ts";
 import vector from "../../vectors/opaque-login.json";
-import { codeOf, hexOf, PROVIDERS, queuedRandom, seededRandom, unhex } from "./scenario.ts";
 
 const { inputs, registration, login, unknownName, refused } = vector;
 const identities = { client: unhex(inputs.clientIdentity), server: unhex(inputs.serverIdentity) };

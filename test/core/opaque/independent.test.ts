@@ -14,7 +14,7 @@ import {
   receiveRegistrationResponse,
 } from "../../../core/opaque/registration.ts";
 import { Secret } from "../../../core/secret.ts";
-import { bytes, codeOf, hexOf, secret, seededRandom } from "./scenario.ts";
+import { bytes, codeOf, hexOf, secret, seededRandom } from "../../support/opaque.ts";
 
 /**
  * Against `@serenity-kit/opaque` (opaque-ke, in Rust): ristretto255 throughout and no context. Everything crosses as

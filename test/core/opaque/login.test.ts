@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { nativeCrypto } from "../../../core/crypto/native.ts";
 import { finishLogin, generateKE2, generateKE3, receiveKE2 } from "../../../core/opaque/login.ts";
 import { Secret } from "../../../core/secret.ts";
-import { BAD_PUBLIC_KEYS, BAD_RISTRETTO } from "./points.ts";
+import { BAD_PUBLIC_KEYS, BAD_RISTRETTO } from "../../support/badKeys.ts";
 import {
   account,
   answer,
@@ -18,7 +18,7 @@ import {
   seededRandom,
   serverKeys,
   unstretched,
-} from "./scenario.ts";
+} from "../../support/opaque.ts";
 
 const CONFIGS = PROVIDERS.flatMap((crypto) =>
   GROUPS.map((group) => [`${group} ${crypto.name}`, crypto, group] as const),

@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { nobleCrypto } from "../../../core/crypto/noble.ts";
 import { fakeRecord, parseRecord, splitRecord } from "../../../core/opaque/record.ts";
-import { BAD_PUBLIC_KEYS } from "./points.ts";
-import { account, bytes, codeOf, GROUPS, hexOf, register, serverKeys } from "./scenario.ts";
+import { BAD_PUBLIC_KEYS } from "../../support/badKeys.ts";
+import { account, bytes, codeOf, GROUPS, hexOf, register, serverKeys } from "../../support/opaque.ts";
 
 describe.each(GROUPS)("records, %s", (group) => {
   const config = { crypto: nobleCrypto, group };

@@ -7,8 +7,8 @@ import {
   receiveRegistrationResponse,
 } from "../../../core/opaque/registration.ts";
 import { Secret } from "../../../core/secret.ts";
-import { BAD_PUBLIC_KEYS, BAD_RISTRETTO } from "./points.ts";
-import { account, codeOf, GROUPS, hexOf, register, secret, seededRandom, unstretched } from "./scenario.ts";
+import { BAD_PUBLIC_KEYS, BAD_RISTRETTO } from "../../support/badKeys.ts";
+import { account, codeOf, GROUPS, hexOf, register, secret, seededRandom, unstretched } from "../../support/opaque.ts";
 
 describe.each(GROUPS)("registration, %s", (group) => {
   const config = { crypto: nobleCrypto, group };

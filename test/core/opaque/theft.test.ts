@@ -21,7 +21,7 @@ import {
   seededRandom,
   serverKeys,
   unstretched,
-} from "./scenario.ts";
+} from "../../support/opaque.ts";
 
 const GUESSES = ["pizza", "password", "i<3j@1eb!"];
 
@@ -42,7 +42,7 @@ describe.each(GROUPS)("what a thief can test guesses against, %s", (group) => {
     return recover(config, randomized, splitRecord(record).envelope, { serverPublicKey, identities }) !== null;
   }
 
-  // Catalogue 16. That no test at all exists is the OPRF's security (RFC 9807 §10.2), which no test shows; this is the
+  // That no test at all exists is the OPRF's security (RFC 9807 §10.2), which no test shows; this is the
   // obvious one, run as a client with the transcript and the guess but without the blind of the captured login.
   test("a captured login refuses the right guess as it refuses the wrong ones", () => {
     const captured = begin(alice, record, "pizza", "captured");
@@ -63,7 +63,6 @@ describe.each(GROUPS)("what a thief can test guesses against, %s", (group) => {
     expect(blinded("pizza", "one")).not.toBe(blinded("password", "one"));
   });
 
-  // Catalogue 17.
   test("a stolen record tells nothing of a guess without the OPRF seed", () => {
     const other = serverKeys(config, "a thief's own").oprfSeed;
     expect(GUESSES.map((guess) => opens(guess, other))).toEqual([false, false, false]);

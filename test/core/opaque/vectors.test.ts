@@ -13,8 +13,8 @@ import {
   receiveRegistrationResponse,
 } from "../../../core/opaque/registration.ts";
 import { Secret } from "../../../core/secret.ts";
+import { drawsBlind, hexOf, PROVIDERS, queuedRandom, unhex, unstretched } from "../../support/opaque.ts";
 import { externalVectors } from "../../support/vectors.ts";
-import { drawsBlind, hexOf, PROVIDERS, queuedRandom, unhex, unstretched } from "./scenario.ts";
 
 /** RFC 9807 appendix C. The key stretching function of all of them is the identity. */
 interface Vector {

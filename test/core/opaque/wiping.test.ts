@@ -1,6 +1,6 @@
 import { describe, expect, spyOn, test } from "bun:test";
 import { nobleCrypto } from "../../../core/crypto/noble.ts";
-import type { RandomBytes } from "../../../core/opaque/group.ts";
+import type { RandomBytes } from "../../../core/crypto/provider.ts";
 import { finishLogin, generateKE1, generateKE2, generateKE3, receiveKE2 } from "../../../core/opaque/login.ts";
 import { fakeRecord } from "../../../core/opaque/record.ts";
 import {
@@ -10,7 +10,17 @@ import {
   receiveRegistrationResponse,
 } from "../../../core/opaque/registration.ts";
 import { Secret } from "../../../core/secret.ts";
-import { account, answer, begin, flipped, GROUPS, register, secret, seededRandom, unstretched } from "./scenario.ts";
+import {
+  account,
+  answer,
+  begin,
+  flipped,
+  GROUPS,
+  register,
+  secret,
+  seededRandom,
+  unstretched,
+} from "../../support/opaque.ts";
 
 /** Runs `fn`, and gives its result and the secrets made meanwhile that are not wiped yet. */
 function leftBy<T>(fn: () => T): { readonly result: T | null; readonly made: number; readonly left: Set<Secret> } {

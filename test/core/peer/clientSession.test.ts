@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { parseUserName } from "../../../core/name.ts";
 import { decodeAll } from "../../../core/wire/codec.ts";
-import { Envelope, type ServerMessage } from "../../../core/wire/messages.ts";
+import { Envelope } from "../../../core/wire/endToEnd.ts";
+import type { ServerMessage } from "../../../core/wire/messages.ts";
 import { START_MS } from "../../support/fixedEnv.ts";
 import { address, contentOf, Kdc, messageId, Party, presence, rogue } from "../../support/parties.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
@@ -9,7 +10,7 @@ import { SecretWatch } from "../../support/secretWatch.ts";
 let kdc: Kdc;
 let alice: Party;
 let bob: Party;
-const ATTACHED: ServerMessage = { kind: "attached", name: "Alice", now: START_MS };
+const ATTACHED: ServerMessage = { kind: "attached", name: "Alice" };
 
 beforeEach(() => {
   kdc = new Kdc();
@@ -105,7 +106,7 @@ describe("a message", () => {
   });
 
   test("to oneself goes to one's other devices", () => {
-    expect(alice.send(1, "alice", "memo").notices.at(-1)).toMatchObject({ reason: "offline" });
+    expect(alice.send(1, "alice", "memo").notices.at(-1)).toMatchObject({ reason: "alone" });
     const mine = new Party(kdc, "alice", "c").hear(presence("Alice", "a", "c"));
     alice.hear(presence("Alice", "a", "c")).send(2, "alice", "memo");
     alice.hear(kdc.grantMessage(alice.identity, mine.identity));
@@ -236,7 +237,6 @@ describe("devices that others choose the ids of", () => {
 describe("an envelope that says what it should not", () => {
   const broken = Uint8Array.of(0xff, 0xfe);
   test.each([
-    ["a kind of another version", contentOf("alice", "x", 2), "e2ee.invalid"],
     ["bytes that are not UTF-8", contentOf("alice", broken), "e2ee.invalid"],
     ["words to somebody else", contentOf("chris", "x"), "e2ee.invalid"],
     ["another version", Uint8Array.of(2, ...contentOf("alice", "x").slice(1)), "wire.malformed"],
@@ -254,6 +254,15 @@ describe("an envelope that says what it should not", () => {
     deliver(2, contentOf("alice", "fine"));
     expect(alice.texts).toEqual(["fine"]);
     expect(alice.take()).toHaveLength(1);
+  });
+
+  test("a kind of a later version is acknowledged, or it would come again, and told as that", () => {
+    const mallory = rogue(kdc, "bob", "b");
+    mallory.conversations.startGranted(alice.identity.self, kdc.grant(mallory.identity, alice.identity));
+    const envelope = mallory.conversations.seal(alice.identity.self, messageId(1), contentOf("alice", "x", 2));
+    alice.hear({ kind: "delivery", message: messageId(1), ...bobs, receivedAt: START_MS, envelope });
+    expect(alice.notices as unknown[]).toEqual([{ kind: "unsupported", from: "Bob" }]);
+    expect(alice.take().map(({ kind }) => kind)).toEqual(["acknowledge"]);
   });
 
   test("bytes that are no envelope are unreadable, and the session goes on", () => {

@@ -4,7 +4,7 @@ import type { ConversationId } from "../../../core/ids.ts";
 import { CONVERSATIONS_PER_DEVICE, TICKET_LIFETIME_MS, TICKET_SKEW_MS } from "../../../core/limits.ts";
 import type { Conversations, Identity, Received } from "../../../core/peer/conversations.ts";
 import { decodeAll, encodeAll } from "../../../core/wire/codec.ts";
-import { Envelope } from "../../../core/wire/messages.ts";
+import { Envelope } from "../../../core/wire/endToEnd.ts";
 import { padContent } from "../../../core/wire/padding.ts";
 import { codeOr } from "../../support/codes.ts";
 import { quickCrypto, START_MS } from "../../support/fixedEnv.ts";

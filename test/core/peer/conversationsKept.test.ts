@@ -6,7 +6,7 @@ import type { Granted } from "../../../core/kdc/granting.ts";
 import { CONVERSATIONS_PER_DEVICE } from "../../../core/limits.ts";
 import { wipe } from "../../../core/secret.ts";
 import { decodeAll, encodeAll } from "../../../core/wire/codec.ts";
-import { Envelope } from "../../../core/wire/messages.ts";
+import { Envelope } from "../../../core/wire/endToEnd.ts";
 import { padContent } from "../../../core/wire/padding.ts";
 import { failure } from "../../support/codes.ts";
 import { quickCrypto, START_MS } from "../../support/fixedEnv.ts";

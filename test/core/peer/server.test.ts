@@ -2,10 +2,10 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import type { DeviceId, MessageId } from "../../../core/ids.ts";
 import { acceptTicket } from "../../../core/kdc/ticket.ts";
 import { parseUserName } from "../../../core/name.ts";
-import { Bench, type RawPeer } from "../../support/bench.ts";
 import { only } from "../../support/channelPair.ts";
 import { quickCrypto, START_MS } from "../../support/fixedEnv.ts";
 import { registerAll, testRealm } from "../../support/realm.ts";
+import { type RawPeer, ScriptedServer } from "../../support/scriptedPeers.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
 
 const realm = testRealm();
@@ -14,9 +14,9 @@ const message = "0123456789abcdef0123456789abcdef" as MessageId;
 const envelope = new TextEncoder().encode("sealed by others");
 const nobody = "ffffffffffffffff" as DeviceId;
 
-let bench: Bench;
+let bench: ScriptedServer;
 beforeEach(() => {
-  bench = new Bench(realm.keys, users);
+  bench = new ScriptedServer(realm.keys, users);
 });
 
 /** Alice and Bob, who have heard all there was to hear. */
@@ -35,7 +35,7 @@ describe("roster", () => {
       presence("Alice", [first.device]),
       presence("Bob", []),
       presence("Chris", []),
-      { kind: "attached", name: "Alice", now: START_MS },
+      { kind: "attached", name: "Alice" },
     ]);
     const second = bench.attached("bob");
     expect(first.take() as unknown[]).toEqual([presence("Bob", [second.device])]);

@@ -5,9 +5,9 @@ import { Client } from "../../../core/peer/client.ts";
 import type { ConnectionId } from "../../../core/peer/online.ts";
 import { Secret } from "../../../core/secret.ts";
 import { type ClientMessage, serverFrames } from "../../../core/wire/messages.ts";
-import { Bench, type RawPeer, runNow } from "../../support/bench.ts";
 import { quickCrypto } from "../../support/fixedEnv.ts";
 import { registerAll, testRealm } from "../../support/realm.ts";
+import { type RawPeer, runNow, ScriptedServer } from "../../support/scriptedPeers.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
 
 const realm = testRealm();
@@ -15,9 +15,9 @@ const users = await registerAll(realm, ["Alice", "Bob"]);
 const message = "0123456789abcdef0123456789abcdef" as MessageId;
 const device = "0123456789abcdef" as DeviceId;
 
-let bench: Bench;
+let bench: ScriptedServer;
 beforeEach(() => {
-  bench = new Bench(realm.keys, users);
+  bench = new ScriptedServer(realm.keys, users);
 });
 
 /** Every byte that a peer sends, in order. */
@@ -78,7 +78,7 @@ describe("replay", () => {
 
   test("of a first message to another server is refused at once", () => {
     const sent = bench.connect().shake();
-    const other = new Bench(testRealm("another").keys, users);
+    const other = new ScriptedServer(testRealm("another").keys, users);
     const thief = other.connect();
     thief.raw(sent);
     expect(thief.closeCode).toBe(4201);

@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from "bun:test";
+import type { RegisteredUser, Users } from "../../../core/kdc/realm.ts";
 import { parseUserName } from "../../../core/name.ts";
-import type { RegisteredUser, Users } from "../../../core/peer/serverConnection.ts";
-import { Bench } from "../../support/bench.ts";
 import { passwordOf, registerAll, testRealm } from "../../support/realm.ts";
+import { ScriptedServer } from "../../support/scriptedPeers.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
 
 const realm = testRealm();
@@ -32,9 +32,9 @@ const ENDINGS: readonly (readonly [string, RegisteredUser | null])[] = [
   ["removed and registered again, which begins at the first epoch again", other],
 ];
 
-let bench: Bench;
+let bench: ScriptedServer;
 beforeEach(() => {
-  bench = new Bench(realm.keys, users);
+  bench = new ScriptedServer(realm.keys, users);
 });
 
 test.each(ENDINGS)("a user who is %s is logged out everywhere, and the others stay", (_, now) => {
@@ -115,7 +115,7 @@ test("unknown, locked and wrong are alike: the same records, the same silence, t
     { of: locked, user: "alice", password: passwordOf("alice") },
   ];
   const seen = tries.map(({ of, user, password }) => {
-    bench = new Bench(realm.keys, of);
+    bench = new ScriptedServer(realm.keys, of);
     const peer = bench.connect();
     peer.shake();
     const lengths: number[] = [];
@@ -133,16 +133,19 @@ test("unknown, locked and wrong are alike: the same records, the same silence, t
   expect(seen).toEqual([expected, expected, expected]);
 });
 
-test("a login that was begun and not completed is reported as an attempt, for a registered user only", () => {
+test("a login that was begun and not completed is reported as an attempt, by name for a registered user only", () => {
   for (const [user, attempted] of [
-    ["alice", "alice"],
-    ["nobody", null],
+    ["alice", { user: "alice" }],
+    ["nobody", {}],
   ] as const) {
     const peer = bench.connect();
     peer.shake();
     expect(() => peer.login(user, "wrong")).toThrow("auth.rejected");
     bench.handle({ kind: "disconnected", connection: peer.connection });
     const ended = bench.effects.findLast(({ kind }) => kind === "ended");
-    expect(ended as unknown).toMatchObject({ connection: peer.connection, attempted, code: null });
+    expect(ended as unknown).toEqual({
+      ...{ kind: "ended", connection: peer.connection, device: null },
+      ...{ attempted, code: null },
+    });
   }
 });

@@ -1,13 +1,12 @@
 import { expect, test } from "bun:test";
-import type { Session } from "../../../core/kdc/session.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { Client, type ClientEffect } from "../../../core/peer/client.ts";
 import type { ConnectionId } from "../../../core/peer/online.ts";
 import { Server, type ServerEvent } from "../../../core/peer/server.ts";
 import { Secret } from "../../../core/secret.ts";
-import { runNow } from "../../support/bench.ts";
 import { fixedEnv, quickCrypto } from "../../support/fixedEnv.ts";
 import { passwordOf, registerAll, testRealm } from "../../support/realm.ts";
+import { runNow } from "../../support/scriptedPeers.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
 
 const realm = testRealm();
@@ -23,12 +22,10 @@ function loggedIn(watch: SecretWatch, seed = "session key") {
   const user = parseUserName("alice");
   const serverPublicKey = realm.keys.staticKey.publicKey;
   const client = new Client(env, { realm: realm.keys.realm, serverPublicKey, user, password });
-  const sessions: Session[] = [];
   const atServer = (event: ServerEvent): void => {
     for (const effect of watch.as("server", () => server.handle(event))) {
       if (effect.kind === "transmit") atClient(client.handle.bind(client, { kind: "frame", bytes: effect.bytes }));
       if (effect.kind === "compute") atServer({ ...runNow(env, effect.job), connection } as ServerEvent);
-      if (effect.kind === "attached") sessions.push(effect.session);
     }
   };
   const atClient = (handle: () => readonly ClientEffect[]): void => {
@@ -40,29 +37,31 @@ function loggedIn(watch: SecretWatch, seed = "session key") {
   watch.as("server", () => server.handle({ kind: "connected", connection }));
   atClient(() => client.handle({ kind: "connected" }));
   expect(client.attached).toBe(true);
-  const [session] = sessions;
-  if (session === undefined) throw new Error("no session");
-  const key = session.key.use((bytes) => bytes.toHex());
+  const alive = (owner: string) => watch.alive(owner).filter((secret) => secret.length === SESSION_KEY_BYTES);
+  const [atTheServer, ...others] = alive("server");
+  if (atTheServer === undefined || others.length > 0) throw new Error("not one session key at the server");
+  const key = hex(atTheServer);
   /** The client's secrets that hold the session key. */
-  const atTheClient = watch
-    .alive("client")
-    .filter((secret) => secret.length === SESSION_KEY_BYTES && secret.use((bytes) => bytes.toHex()) === key);
-  return { server, client, session, atTheClient, atServer, atClient };
+  const atTheClient = alive("client").filter((secret) => hex(secret) === key);
+  return { server, client, key, atTheServer, atTheClient, atServer, atClient };
+}
+
+function hex(secret: Secret): string {
+  return secret.use((bytes) => bytes.toHex());
 }
 
 test("both sides keep one session key while the user is logged in", () => {
   using watch = new SecretWatch();
-  const { session, atTheClient } = loggedIn(watch);
-  expect(session.key.length).toBe(SESSION_KEY_BYTES);
-  expect(session.key.wiped).toBe(false);
+  const { atTheServer, atTheClient } = loggedIn(watch);
+  expect(atTheServer.wiped).toBe(false);
   expect(atTheClient).toHaveLength(1);
 });
 
 test("the session key is wiped on both sides at logout", () => {
   using watch = new SecretWatch();
-  const { client, session, atTheClient, atClient } = loggedIn(watch);
+  const { client, atTheServer, atTheClient, atClient } = loggedIn(watch);
   atClient(() => client.handle({ kind: "logout" }));
-  expect(session.key.wiped).toBe(true);
+  expect(atTheServer.wiped).toBe(true);
   expect(atTheClient.map((secret) => secret.wiped)).toEqual([true]);
   expect(watch.alive("client")).toEqual([]);
   expect(watch.alive("server")).toEqual([]);
@@ -70,21 +69,23 @@ test("the session key is wiped on both sides at logout", () => {
 
 test.each(["stop", "locked", "cut"])("so it is at any other end: %s", (how) => {
   using watch = new SecretWatch();
-  const { client, session, atTheClient, atServer, atClient } = loggedIn(watch);
+  const { client, atTheServer, atTheClient, atServer, atClient } = loggedIn(watch);
   if (how === "stop") atServer({ kind: "stop" });
   else if (how === "locked") atServer({ kind: "users", users: new Map() });
   else {
     atServer({ kind: "disconnected", connection });
     atClient(() => client.handle({ kind: "disconnected", code: null }));
   }
-  expect(session.key.wiped).toBe(true);
+  expect(atTheServer.wiped).toBe(true);
   expect(atTheClient.map((secret) => secret.wiped)).toEqual([true]);
   expect(watch.alive("client")).toEqual([]);
   expect(watch.alive("server")).toEqual([]);
 });
 
 test("every login has a session key of its own", () => {
-  using watch = new SecretWatch();
-  const keys = ["one", "two"].map((seed) => loggedIn(watch, seed).session.key.use((bytes) => bytes.toHex()));
+  const keys = ["one", "two"].map((seed) => {
+    using watch = new SecretWatch();
+    return loggedIn(watch, seed).key;
+  });
   expect(keys[0]).not.toBe(keys[1]);
 });

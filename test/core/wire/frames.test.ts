@@ -1,4 +1,4 @@
-/** How frames make a record: `clientFrames` and `serverFrames` of messages.ts. */
+/** How frames make a record, by the frames of messages.ts. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { concat, u16 } from "../../../core/bytes.ts";
@@ -6,15 +6,9 @@ import { ERRORS } from "../../../core/errors.ts";
 import type { ConversationId } from "../../../core/ids.ts";
 import { Secret } from "../../../core/secret.ts";
 import { Reader } from "../../../core/wire/codec.ts";
-import {
-  clientFrames,
-  FRAME_HEADER_BYTES,
-  PADDING_TYPE,
-  type ServerMessage,
-  serverFrames,
-  wipeMessage,
-} from "../../../core/wire/messages.ts";
-import { padRecord } from "../../../core/wire/padding.ts";
+import { FRAME_HEADER_BYTES, PADDING_TYPE, wipeMessage } from "../../../core/wire/frames.ts";
+import { clientFrames, type ServerMessage, serverFrames } from "../../../core/wire/messages.ts";
+import { padRecord } from "../../../core/wire/records.ts";
 import { codeOr } from "../../support/codes.ts";
 import { device, FROZEN_FRAMES, frozenFrame, hex, message, SIDES, user } from "../../support/frozenFrames.ts";
 import { anyMessage, laidOpen } from "../../support/messages.ts";
@@ -37,12 +31,14 @@ describe("the frames of a record", () => {
     ["padding of no bytes", hex("00 0000"), 0],
     ["padding alone", hex("00 0002 0000"), 0],
     ["a frame and padding", concat(logout, hex("00 0001 00")), 1],
+    ["as many frames as there may be, and padding", concat(...new Array(64).fill(logout), hex("00 0000")), 64],
   ])("accepted: %s", (_, record, count) => {
     expect(clientFrames.decode(record)).toHaveLength(count);
   });
 
   test.each([
     ["nothing at all", hex("")],
+    ["one frame more than there may be", concat(...new Array(65).fill(logout))],
     ["a type alone", hex("07")],
     ["half a length", hex("07 00")],
     ["padding that ends too early", hex("00 0002 00")],

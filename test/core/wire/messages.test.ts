@@ -1,14 +1,17 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { concat, u16, utf8 } from "../../../core/bytes.ts";
+import { DH_BYTES, KEY_BYTES } from "../../../core/crypto/provider.ts";
 import { ERRORS, type ErrorCode } from "../../../core/errors.ts";
+import { CONVERSATION_ID_BYTES, DEVICE_ID_BYTES, NAME_MAX_BYTES, TICKET_MAX_BYTES } from "../../../core/limits.ts";
+import { KE1_BYTES, KE2_BYTES, KE3_BYTES } from "../../../core/opaque/messages.ts";
 import { decodeAll, encodeAll } from "../../../core/wire/codec.ts";
+import { TicketBody } from "../../../core/wire/endToEnd.ts";
+import { FRAME_HEADER_BYTES, PADDING_TYPE } from "../../../core/wire/frames.ts";
 import {
   CLIENT_MESSAGES,
   type ClientMessage,
   clientFrames,
-  FRAME_HEADER_BYTES,
-  PADDING_TYPE,
   SERVER_MESSAGES,
   serverFrames,
 } from "../../../core/wire/messages.ts";
@@ -105,6 +108,21 @@ describe("the bytes of a frame", () => {
     lying.set([0xff, 0xff], 1);
     expect(failure(() => framesOf(value).decode(lying)).detail).toBe("ends too early");
   });
+});
+
+/** `core/wire` knows no cryptography, so it has these lengths as plain numbers. */
+test("fields are as long as what they carry", () => {
+  const { loginStart, loginFinish, attach } = CLIENT_MESSAGES;
+  const { loginResponse, grant } = SERVER_MESSAGES;
+  const name = 2 + NAME_MAX_BYTES;
+  expect(loginStart.codec.maxBytes).toBe(name + KE1_BYTES);
+  expect(loginResponse.codec.maxBytes).toBe(KE2_BYTES);
+  expect(loginFinish.codec.maxBytes).toBe(KE3_BYTES);
+  expect(attach.codec.maxBytes).toBe(DEVICE_ID_BYTES + DH_BYTES);
+  const conversation = CONVERSATION_ID_BYTES + KEY_BYTES;
+  expect(grant.codec.maxBytes).toBe(name + DEVICE_ID_BYTES + conversation + 2 + TICKET_MAX_BYTES);
+  const addresses = 2 * (name + DEVICE_ID_BYTES);
+  expect(TicketBody.maxBytes).toBe(1 + conversation + addresses + 8 + 8);
 });
 
 describe("fields at their edges", () => {

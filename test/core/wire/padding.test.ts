@@ -2,17 +2,9 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { concat } from "../../../core/bytes.ts";
 import { TAG_BYTES } from "../../../core/crypto/provider.ts";
-import { LOGIN_RECORD_BYTES, TEXT_MAX_BYTES } from "../../../core/limits.ts";
-import {
-  CLIENT_MESSAGES,
-  Content,
-  clientFrames,
-  ENVELOPE_MAX_BYTES,
-  Envelope,
-  FRAME_HEADER_BYTES,
-  SERVER_MESSAGES,
-} from "../../../core/wire/messages.ts";
-import { CONTENT_MIN_BYTES, padContent, padme, padRecord, unpadContent } from "../../../core/wire/padding.ts";
+import { CONTENT_MIN_BYTES, ENVELOPE_MAX_BYTES, SEALED_MAX_BYTES, TEXT_MAX_BYTES } from "../../../core/limits.ts";
+import { Content, Envelope } from "../../../core/wire/endToEnd.ts";
+import { padContent, padme, unpadContent } from "../../../core/wire/padding.ts";
 import { codeOr } from "../../support/codes.ts";
 import { hex } from "../../support/frozenFrames.ts";
 
@@ -157,44 +149,8 @@ describe("the padding of a content", () => {
   });
 
   test("leaves room for the longest content in an envelope, and for the longest envelope in a frame", () => {
-    const rest = Envelope.maxBytes - (ENVELOPE_MAX_BYTES - 512 - 64);
+    const rest = Envelope.maxBytes - SEALED_MAX_BYTES;
     expect(rest + padme(Content.maxBytes + 1) + TAG_BYTES).toBeLessThanOrEqual(ENVELOPE_MAX_BYTES);
     expect(Envelope.maxBytes).toBeLessThanOrEqual(ENVELOPE_MAX_BYTES);
-  });
-});
-
-describe("padRecord", () => {
-  const logout = hex("07 0000");
-  test.each([
-    ["no frames, just the header", "", 3, "00 0000"],
-    ["no frames, one byte", "", 4, "00 0001 00"],
-    ["an exact fit: the header and no zeros", "07 0000", 6, "07 0000 00 0000"],
-    ["one byte of padding", "07 0000", 7, "07 0000 00 0001 00"],
-    ["255 bytes of padding", "07 0000", 261, `07 0000 00 00ff ${"00".repeat(255)}`],
-    ["256 bytes of padding", "07 0000", 262, `07 0000 00 0100 ${"00".repeat(256)}`],
-    ["a login record without frames", "", 1008, `00 03ed ${"00".repeat(1005)}`],
-  ])("%s", (_, frames, bytes, record) => {
-    const out = padRecord(hex(frames), bytes);
-    expect(out.toHex()).toBe(hex(record).toHex());
-    expect(clientFrames.decode(out)).toHaveLength(frames === "" ? 0 : 1);
-  });
-
-  test.each([
-    ["one byte over: no room for the header", 5],
-    ["two over", 4],
-    ["frames that fill it to the last byte", 3],
-    ["frames that are longer than the record", 2],
-    ["nothing", 0],
-  ])("%s is the caller's bug", (_, bytes) => {
-    expect(() => padRecord(logout, bytes)).toThrow("the frames do not fit");
-  });
-
-  test("every frame of the login, and every goodbye, fits a login record", () => {
-    const { loginStart, loginFinish } = CLIENT_MESSAGES;
-    const { loginResponse, goodbye } = SERVER_MESSAGES;
-    for (const { codec } of [loginStart, loginFinish, loginResponse, goodbye]) {
-      const longest = new Uint8Array(FRAME_HEADER_BYTES + codec.maxBytes);
-      expect(padRecord(longest, LOGIN_RECORD_BYTES - TAG_BYTES)).toHaveLength(1008);
-    }
   });
 });

@@ -2,10 +2,11 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { concat } from "../../../core/bytes.ts";
 import { TAG_BYTES } from "../../../core/crypto/provider.ts";
-import { RECORD_MAX_BYTES, RECORD_PACK_BYTES } from "../../../core/limits.ts";
-import { CLIENT_MESSAGES, clientFrames, FRAME_HEADER_BYTES, SERVER_MESSAGES } from "../../../core/wire/messages.ts";
-import { packRecords } from "../../../core/wire/records.ts";
-import { frozenFrame } from "../../support/frozenFrames.ts";
+import { LOGIN_RECORD_BYTES, RECORD_MAX_BYTES, RECORD_PACK_BYTES } from "../../../core/limits.ts";
+import { FRAME_HEADER_BYTES } from "../../../core/wire/frames.ts";
+import { CLIENT_MESSAGES, clientFrames, SERVER_MESSAGES } from "../../../core/wire/messages.ts";
+import { packRecords, padRecord } from "../../../core/wire/records.ts";
+import { frozenFrame, hex } from "../../support/frozenFrames.ts";
 
 const FULL = RECORD_PACK_BYTES;
 const lengths = (frames: readonly number[]): readonly number[] =>
@@ -22,6 +23,8 @@ test.each<[string, readonly number[], readonly number[]]>([
   ["a frame longer than that has one to itself", [3, FULL + 1, 3], [3, FULL + 1, 3]],
   ["the longest frames, each alone", [FULL + 71, FULL + 71], [FULL + 71, FULL + 71]],
   ["a record begins anew after each", [FULL - 1, 1, 1], [FULL, 1]],
+  ["as many frames as a record may hold", new Array(64).fill(3), [192]],
+  ["one frame more", new Array(65).fill(3), [192, 3]],
 ])("%s", (_, frames, records) => {
   expect(lengths(frames)).toEqual(records);
 });
@@ -84,5 +87,41 @@ describe("for any frames", () => {
         expect(read.map(({ kind }) => kind)).toEqual(kinds);
       }),
     );
+  });
+});
+
+describe("padRecord", () => {
+  const logout = hex("07 0000");
+  test.each([
+    ["no frames, just the header", "", 3, "00 0000"],
+    ["no frames, one byte", "", 4, "00 0001 00"],
+    ["an exact fit: the header and no zeros", "07 0000", 6, "07 0000 00 0000"],
+    ["one byte of padding", "07 0000", 7, "07 0000 00 0001 00"],
+    ["255 bytes of padding", "07 0000", 261, `07 0000 00 00ff ${"00".repeat(255)}`],
+    ["256 bytes of padding", "07 0000", 262, `07 0000 00 0100 ${"00".repeat(256)}`],
+    ["a login record without frames", "", 1008, `00 03ed ${"00".repeat(1005)}`],
+  ])("%s", (_, frames, bytes, record) => {
+    const out = padRecord(hex(frames), bytes);
+    expect(out.toHex()).toBe(hex(record).toHex());
+    expect(clientFrames.decode(out)).toHaveLength(frames === "" ? 0 : 1);
+  });
+
+  test.each([
+    ["one byte over: no room for the header", 5],
+    ["two over", 4],
+    ["frames that fill it to the last byte", 3],
+    ["frames that are longer than the record", 2],
+    ["nothing", 0],
+  ])("%s is the caller's bug", (_, bytes) => {
+    expect(() => padRecord(logout, bytes)).toThrow("the frames do not fit");
+  });
+
+  test("every frame of the login, and every goodbye, fits a login record", () => {
+    const { loginStart, loginFinish } = CLIENT_MESSAGES;
+    const { loginResponse, goodbye } = SERVER_MESSAGES;
+    for (const { codec } of [loginStart, loginFinish, loginResponse, goodbye]) {
+      const longest = new Uint8Array(FRAME_HEADER_BYTES + codec.maxBytes);
+      expect(padRecord(longest, LOGIN_RECORD_BYTES - TAG_BYTES)).toHaveLength(1008);
+    }
   });
 });

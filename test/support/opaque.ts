@@ -1,20 +1,20 @@
 import { createHash } from "node:crypto";
-import { nativeCrypto } from "../../../core/crypto/native.ts";
-import { nobleCrypto } from "../../../core/crypto/noble.ts";
-import type { CryptoProvider } from "../../../core/crypto/provider.ts";
-import { CodedError, type ErrorCode } from "../../../core/errors.ts";
-import type { OpaqueServerKeys } from "../../../core/opaque/credential.ts";
-import type { Identities } from "../../../core/opaque/envelope.ts";
-import { importAkeKey, type OpaqueConfig, type RandomBytes } from "../../../core/opaque/group.ts";
-import { type ClientLogin, generateKE1, generateKE2, generateKE3, receiveKE2 } from "../../../core/opaque/login.ts";
-import type { RegistrationRecord } from "../../../core/opaque/record.ts";
+import { nativeCrypto } from "../../core/crypto/native.ts";
+import { nobleCrypto } from "../../core/crypto/noble.ts";
+import type { CryptoProvider, RandomBytes } from "../../core/crypto/provider.ts";
+import { CodedError, type ErrorCode } from "../../core/errors.ts";
+import type { OpaqueServerKeys } from "../../core/opaque/credential.ts";
+import type { Identities } from "../../core/opaque/envelope.ts";
+import { importAkeKey, type OpaqueConfig } from "../../core/opaque/group.ts";
+import { type ClientLogin, generateKE1, generateKE2, generateKE3, receiveKE2 } from "../../core/opaque/login.ts";
+import type { RegistrationRecord } from "../../core/opaque/record.ts";
 import {
   createRegistrationRequest,
   createRegistrationResponse,
   finalizeRegistrationRequest,
   receiveRegistrationResponse,
-} from "../../../core/opaque/registration.ts";
-import { Secret } from "../../../core/secret.ts";
+} from "../../core/opaque/registration.ts";
+import { Secret } from "../../core/secret.ts";
 
 export const PROVIDERS: readonly CryptoProvider[] = [nobleCrypto, nativeCrypto];
 export const GROUPS = ["curve25519", "ristretto255"] as const;

@@ -1,8 +1,15 @@
-import { nativeCrypto } from "../../../core/crypto/native.ts";
-import { nobleCrypto } from "../../../core/crypto/noble.ts";
-import type { CryptoProvider, Job, JobResult, KemPrivateKey, StretchParams } from "../../../core/crypto/provider.ts";
-import { CodedError } from "../../../core/errors.ts";
-import { Secret } from "../../../core/secret.ts";
+import { nativeCrypto } from "../../core/crypto/native.ts";
+import { nobleCrypto } from "../../core/crypto/noble.ts";
+import type {
+  CryptoProvider,
+  Job,
+  JobResult,
+  KemPrivateKey,
+  RandomBytes,
+  StretchParams,
+} from "../../core/crypto/provider.ts";
+import { CodedError } from "../../core/errors.ts";
+import { Secret } from "../../core/secret.ts";
 
 /** Both providers, named for `describe.each`. */
 export const PROVIDERS: readonly (readonly [string, CryptoProvider])[] = [
@@ -46,7 +53,7 @@ export async function refusal(fn: () => unknown): Promise<string | null> {
 async function run<Op extends Job["op"]>(
   crypto: CryptoProvider,
   job: Job & { readonly op: Op },
-  random: (length: number) => Uint8Array,
+  random: RandomBytes,
 ): Promise<Extract<JobResult, { readonly op: Op }>> {
   const result = await crypto.run(job, random);
   if (result.op !== job.op) throw new Error(`asked for ${job.op}, got ${result.op}`);
@@ -61,7 +68,7 @@ export async function kemKey(crypto: CryptoProvider, seed: Uint8Array): Promise<
 export async function encapsulate(
   crypto: CryptoProvider,
   publicKey: Uint8Array,
-  random: (length: number) => Uint8Array = (length) => filled(length, 9),
+  random: RandomBytes = (length) => filled(length, 9),
 ): Promise<{ ciphertext: Uint8Array; shared: Uint8Array }> {
   const { ciphertext, sharedSecret } = await run(crypto, { op: "kemEncapsulate", publicKey }, random);
   return { ciphertext, shared: reveal(sharedSecret) };

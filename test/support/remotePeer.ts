@@ -1,22 +1,18 @@
 /**
- * The client's side of the protocol, step by step, so that a benchmark can stop anywhere and send what it likes. The
- * cryptography is the client's own, except that a password is stretched only the first time: Argon2id is the client's
- * work, and what it gives is the same at every login.
+ * The client's side of the protocol over any transport, step by step, so that a benchmark or a test can stop anywhere and
+ * send what it likes. The cryptography is the client's own, except that a password is stretched only the first time:
+ * Argon2id is the client's work, and what it gives is the same at every login.
  */
-
-import type { HandshakeEffect, HandshakeEvent } from "../core/channel/handshake.ts";
-import { type InitiatorState, startInitiator, stepInitiator } from "../core/channel/initiator.ts";
-import type { Channel } from "../core/channel/record.ts";
-import { type Job, TAG_BYTES } from "../core/crypto/provider.ts";
-import type { Env } from "../core/env.ts";
-import { type Address, newDeviceId } from "../core/ids.ts";
-import { proveLogin, receiveLogin, startLogin } from "../core/kdc/login.ts";
-import { LOGIN_RECORD_BYTES } from "../core/limits.ts";
-import { parseUserName } from "../core/name.ts";
-import { Secret, wipe } from "../core/secret.ts";
-import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../core/wire/messages.ts";
-import { padRecord } from "../core/wire/padding.ts";
-import { packRecords } from "../core/wire/records.ts";
+import type { HandshakeEffect, HandshakeEvent } from "../../core/channel/handshake.ts";
+import { type InitiatorState, startInitiator, stepInitiator } from "../../core/channel/initiator.ts";
+import type { Channel } from "../../core/channel/record.ts";
+import type { Job } from "../../core/crypto/provider.ts";
+import type { Env } from "../../core/env.ts";
+import { type Address, newDeviceId } from "../../core/ids.ts";
+import { proveLogin, receiveLogin, startLogin } from "../../core/kdc/login.ts";
+import { parseUserName } from "../../core/name.ts";
+import { Secret, wipe } from "../../core/secret.ts";
+import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
 import type { Transport } from "./transport.ts";
 
 export interface Account {
@@ -26,7 +22,7 @@ export interface Account {
   readonly password: string;
 }
 
-/** A peer that is logged in. */
+/** A peer whose login is done, or at least sent. */
 export interface Peer {
   readonly self: Address;
   send(messages: readonly ClientMessage[]): void;
@@ -49,33 +45,43 @@ export async function openChannel(env: Env, transport: Transport, serverPublicKe
 
 /** From an open transport to a session with a roster. */
 export async function logIn(env: Env, transport: Transport, account: Account): Promise<Peer> {
+  const peer = await prove(env, transport, account);
+  peer.attach();
+  while (!(await peer.receive()).some(({ kind }) => kind === "attached"));
+  return peer;
+}
+
+/** From an open transport to the last message of the login, which has been sent. */
+export async function prove(env: Env, transport: Transport, account: Account): Promise<Peer & { attach(): void }> {
   const { realm, serverPublicKey } = account;
   const user = parseUserName(account.user);
   const channel = await openChannel(env, transport, serverPublicKey);
   const context = { user, realm, handshakeHash: channel.handshakeHash };
   using password = Secret.take(new TextEncoder().encode(account.password));
   const { ke1, state } = startLogin(env, context, password);
-  transport.send(sealLogin(channel, { kind: "loginStart", user, ke1 }));
+  transport.send(channel.sealPadded(clientFrames.encode({ kind: "loginStart", user, ke1 })));
   const [answer] = serverFrames.decode(channel.open(await transport.receive()));
-  if (answer?.kind !== "loginResponse") throw new Error("bench: the login was not answered");
+  if (answer?.kind !== "loginResponse") throw new Error("peer: the login was not answered");
   const { state: stretching, job } = receiveLogin(state, answer.ke2);
   using stretched = await stretch(env, job);
   const { ke3, sessionKey } = proveLogin(env, stretching, context, stretched);
-  transport.send(sealLogin(channel, { kind: "loginFinish", ke3 }));
+  transport.send(channel.sealPadded(clientFrames.encode({ kind: "loginFinish", ke3 })));
   channel.switchKeys(sessionKey);
   wipe(state, stretching, sessionKey);
   const peer = peerOf(channel, transport, { user, device: newDeviceId(env) });
-  using ticketKey = env.crypto.dhKey(env.randomBytes(32));
-  peer.send([{ kind: "attach", device: peer.self.device, ticketKey: ticketKey.publicKey }]);
-  while (!(await peer.receive()).some(({ kind }) => kind === "attached"));
-  return peer;
+  return {
+    ...peer,
+    attach() {
+      using ticketKey = env.crypto.dhKey(env.randomBytes(32));
+      peer.send([{ kind: "attach", device: peer.self.device, ticketKey: ticketKey.publicKey }]);
+    },
+  };
 }
 
 function peerOf(channel: Channel, transport: Transport, self: Address): Peer {
   const send = (messages: readonly ClientMessage[]): void => {
-    for (const plaintext of packRecords(messages.map((message) => clientFrames.encode(message)))) {
-      transport.send(channel.seal(plaintext));
-    }
+    const frames = messages.map((message) => clientFrames.encode(message));
+    for (const record of channel.sealPacked(frames)) transport.send(record);
   };
   return {
     self,
@@ -102,19 +108,15 @@ async function eventAfter(
   return { kind: "frame", bytes: await transport.receive() };
 }
 
-function sealLogin(channel: Channel, message: ClientMessage): Uint8Array {
-  return channel.seal(padRecord(clientFrames.encode(message), LOGIN_RECORD_BYTES - TAG_BYTES));
-}
-
 const stretchedBefore = new Map<string, Uint8Array>();
 
 async function stretch(env: Env, job: Job): Promise<Secret> {
-  if (job.op !== "stretch") throw new Error("bench: not a stretching");
+  if (job.op !== "stretch") throw new Error("peer: not a stretching");
   const input = job.input.use((bytes) => bytes.toHex());
   const known = stretchedBefore.get(input);
   if (known !== undefined) return Secret.copy(known);
   const result = await env.crypto.run(job, env.randomBytes);
-  if (result.op !== "stretch") throw new Error("bench: another job was done");
+  if (result.op !== "stretch") throw new Error("peer: another job was done");
   stretchedBefore.set(
     input,
     result.output.use((bytes) => bytes.slice()),

@@ -6,20 +6,16 @@ import { utf8 } from "../../core/bytes.ts";
 import type { HandshakeEvent } from "../../core/channel/handshake.ts";
 import { type InitiatorState, startInitiator, stepInitiator } from "../../core/channel/initiator.ts";
 import type { Channel } from "../../core/channel/record.ts";
-import { type DhPrivateKey, type Job, TAG_BYTES } from "../../core/crypto/provider.ts";
-import type { ErrorCode } from "../../core/errors.ts";
-import { codeOfWire } from "../../core/errors.ts";
+import type { DhPrivateKey, Job } from "../../core/crypto/provider.ts";
+import { codeOfWire, type ErrorCode } from "../../core/errors.ts";
 import { type Address, type DeviceId, newDeviceId } from "../../core/ids.ts";
 import { proveLogin, receiveLogin, startLogin } from "../../core/kdc/login.ts";
-import { LOGIN_RECORD_BYTES } from "../../core/limits.ts";
+import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { Server, type ServerEffect, type ServerEvent } from "../../core/peer/server.ts";
-import type { ServerKeys, Users } from "../../core/peer/serverConnection.ts";
 import { Secret, wipe } from "../../core/secret.ts";
 import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
-import { padRecord } from "../../core/wire/padding.ts";
-import { packRecords } from "../../core/wire/records.ts";
 import { only } from "./channelPair.ts";
 import { type FixedEnv, fixedEnv, quickCrypto } from "./fixedEnv.ts";
 import { passwordOf } from "./realm.ts";
@@ -27,7 +23,7 @@ import { passwordOf } from "./realm.ts";
 /** The result of a job, at once. */
 export function runNow(env: FixedEnv, job: Job): HandshakeEvent {
   try {
-    const result = env.crypto.run(job, (length) => env.randomBytes(length));
+    const result = env.crypto.run(job, env.randomBytes);
     if (result instanceof Promise) throw new Error("this provider answers later");
     return { kind: "computed", result };
   } catch (error) {
@@ -35,7 +31,7 @@ export function runNow(env: FixedEnv, job: Job): HandshakeEvent {
   }
 }
 
-export class Bench {
+export class ScriptedServer {
   readonly env = fixedEnv("bench", quickCrypto);
   readonly server: Server;
   readonly keys: ServerKeys;
@@ -93,13 +89,13 @@ export class RawPeer {
   user: UserName = parseUserName("nobody");
   readonly ticketKey: DhPrivateKey;
   #channel: Channel | null = null;
-  readonly #bench: Bench;
+  readonly #server: ScriptedServer;
 
-  constructor(bench: Bench, connection: ConnectionId) {
-    this.#bench = bench;
+  constructor(server: ScriptedServer, connection: ConnectionId) {
+    this.#server = server;
     this.connection = connection;
-    this.device = newDeviceId(bench.env);
-    this.ticketKey = quickCrypto.dhKey(bench.env.randomBytes(32));
+    this.device = newDeviceId(server.env);
+    this.ticketKey = quickCrypto.dhKey(server.env.randomBytes(32));
   }
 
   get channel(): Channel {
@@ -120,12 +116,12 @@ export class RawPeer {
   }
 
   raw(bytes: Uint8Array): void {
-    this.#bench.handle({ kind: "frame", connection: this.connection, bytes });
+    this.#server.handle({ kind: "frame", connection: this.connection, bytes });
   }
 
   /** The handshake, as a client does it; gives the bytes of its first message. */
   shake(): Uint8Array {
-    const { env, keys } = this.#bench;
+    const { env, keys } = this.#server;
     const step = (now: InitiatorState, event: HandshakeEvent) => stepInitiator(now, event, env);
     const start = startInitiator(keys.staticKey.publicKey);
     const hello = step(start.next, runNow(env, { op: "kemGenerate" }));
@@ -144,7 +140,7 @@ export class RawPeer {
 
   /** Both login records, and the change of keys. @throws auth.rejected as the client finds it out */
   login(user: string, password = passwordOf(user)): Secret {
-    const { env, keys } = this.#bench;
+    const { env, keys } = this.#server;
     this.user = parseUserName(user);
     const context = { user: this.user, realm: keys.realm, handshakeHash: this.channel.handshakeHash };
     const { ke1, state } = startLogin(env, context, Secret.take(utf8(password)));
@@ -166,14 +162,13 @@ export class RawPeer {
   }
 
   padded(message: ClientMessage): void {
-    this.raw(this.channel.seal(padRecord(clientFrames.encode(message), LOGIN_RECORD_BYTES - TAG_BYTES)));
+    this.raw(this.channel.sealPadded(clientFrames.encode(message)));
   }
 
   /** All of `messages`, in one record where they fit. */
   send(...messages: ClientMessage[]): void {
-    for (const plaintext of packRecords(messages.map((message) => clientFrames.encode(message)))) {
-      this.raw(this.channel.seal(plaintext));
-    }
+    const frames = messages.map((message) => clientFrames.encode(message));
+    for (const record of this.channel.sealPacked(frames)) this.raw(record);
   }
 
   /** What the server has said since the last time. */

@@ -1,4 +1,4 @@
-/** What must never pass for a public key or a group element (catalogue 12), 32 bytes each. */
+/** What must never pass for a public key or a group element, 32 bytes each. */
 const hex = (text: string): Uint8Array => Uint8Array.fromHex(text);
 
 /** RFC 7748: not canonical, or of low order. */

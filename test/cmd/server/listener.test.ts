@@ -1,0 +1,217 @@
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
+import { rangeMatcher } from "../../../cmd/host/addresses.ts";
+import type { ServerConfig } from "../../../cmd/host/config.ts";
+import { clientAddress, type Listener, listen } from "../../../cmd/server/listener.ts";
+import { ERRORS } from "../../../core/errors.ts";
+import { newMessageId } from "../../../core/ids.ts";
+import type { Users } from "../../../core/kdc/realm.ts";
+import { PATIENT, Rig } from "../../support/plugged.ts";
+import { Watched } from "../../support/programs.ts";
+import { registerAll, type TestRealm, testRealm } from "../../support/realm.ts";
+import { logIn, type Peer, prove } from "../../support/remotePeer.ts";
+import { type OpenOptions, RawSocket } from "../../support/stranger.ts";
+import { Inbox, type Transport } from "../../support/transport.ts";
+
+test.each([
+  ["203.0.113.9", null, "203.0.113.9"],
+  ["203.0.113.9", "198.51.100.1", "203.0.113.9"], // not a proxy of ours: its header counts for nothing
+  ["::ffff:203.0.113.9", "198.51.100.1", "203.0.113.9"],
+  ["10.0.0.1", null, "10.0.0.1"],
+  ["10.0.0.1", "", "10.0.0.1"],
+  ["10.0.0.1", " , ", "10.0.0.1"],
+  ["10.0.0.1", "198.51.100.1", "198.51.100.1"],
+  ["::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"],
+  ["10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"],
+  ["10.0.0.1", "192.0.2.66, 198.51.100.1", "198.51.100.1"], // what a client has put in front of it
+  ["10.0.0.1", "127.0.0.1,10.0.0.9,198.51.100.1", "198.51.100.1"],
+  ["10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1"], // two proxies of ours
+  ["10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"],
+  ["10.0.0.1", "fd00::7, 10.0.0.2", "fd00::7"],
+  ["10.0.0.1", "2001:db8::1", "2001:db8::1"],
+  ["", null, ""],
+])("a connection from %j with X-Forwarded-For %j is from %j", (direct, forwarded, address) => {
+  expect(clientAddress(direct, forwarded, rangeMatcher(["10.0.0.0/8", "fd00::/8"]))).toBe(address);
+});
+
+let realm: TestRealm;
+let users: Users;
+beforeAll(async () => {
+  realm = testRealm();
+  users = await registerAll(realm, ["alice", "bob"]);
+});
+
+const never = new Promise<never>(() => {});
+let rig: Rig;
+let listener: Listener;
+
+function open(change: Partial<ServerConfig["limits"]> = {}, trustedProxies: readonly string[] = []): void {
+  const limits = { ...PATIENT, ...change };
+  rig = new Rig(realm, users, limits);
+  listener = listen({ host: "127.0.0.1", port: 0, limits, trustedProxies }, rig.driver);
+}
+beforeEach(() => open());
+afterEach(() => listener.stop(Promise.resolve()));
+
+/** A WebSocket that the listener has let in, as a transport. */
+function transportOver(socket: RawSocket): Transport {
+  const inbox = new Inbox();
+  socket.onMessage = (record) => inbox.push(record);
+  socket.onClose = () => inbox.end();
+  return {
+    send: (record) => socket.send(record),
+    receive: () => inbox.next(),
+    close: async () => socket[Symbol.dispose](),
+  };
+}
+
+async function session(user: string): Promise<Peer & { readonly socket: RawSocket }> {
+  const socket = await RawSocket.open(listener.port);
+  return { ...(await logIn(rig.peerEnv, transportOver(socket), rig.accountOf(user))), socket };
+}
+
+const get = async (path: string): Promise<readonly [number, string]> => {
+  const response = await fetch(`http://127.0.0.1:${listener.port}${path}`);
+  return [response.status, await response.text()];
+};
+
+test("what is answered, and how", async () => {
+  expect(listener.port).toBeGreaterThan(0);
+  expect(await get("/healthz")).toEqual([200, "ok\n"]);
+  expect(await get("/")).toEqual([404, "not found\n"]);
+  expect(await get("/ims/")).toEqual([404, "not found\n"]);
+  expect(await get("/ims")).toEqual([426, "a WebSocket is expected here\n"]);
+  using socket = await RawSocket.open(listener.port);
+  expect(socket.status).toBe(101);
+});
+
+test("a port that is taken is an error of the system, also where sharing it would be possible", () => {
+  const config = { host: "127.0.0.1", port: listener.port, limits: PATIENT, trustedProxies: [] };
+  expect(() => listen(config, rig.driver)).toThrow(expect.objectContaining({ code: "EADDRINUSE" }));
+});
+
+describe("connections of one address", () => {
+  const statusOf = async (options: OpenOptions = {}): Promise<number> => {
+    using socket = await RawSocket.open(listener.port, options);
+    return socket.status;
+  };
+  /** Until the server has seen that a peer has gone. */
+  const left = (connections: number): Promise<true> =>
+    new Watched().until(
+      () => rig.driver.online.connections === connections || null,
+      () => `${connections} connections`,
+    ) as Promise<true>;
+
+  beforeEach(async () => {
+    await listener.stop(Promise.resolve());
+    open({ connectionsPerAddress: 2 });
+  });
+
+  test("are counted, and what has ended in whatever way is not", async () => {
+    for (const end of [
+      (socket: RawSocket) => socket[Symbol.dispose](), // TCP ends without a word
+      (socket: RawSocket) => socket.write(Uint8Array.of(0x88, 0x80, 0, 0, 0, 0)), // a close frame
+      (socket: RawSocket) => socket.write(Uint8Array.of(0xf2, 0x80, 0, 0, 0, 0)), // not WebSocket
+    ]) {
+      using first = await RawSocket.open(listener.port);
+      using second = await RawSocket.open(listener.port);
+      expect([first.status, second.status, await statusOf()]).toEqual([101, 101, 429]);
+      end(first);
+      await left(1);
+      expect(await statusOf()).toBe(101);
+      await left(1);
+      second[Symbol.dispose]();
+      await left(0);
+    }
+  });
+
+  test("are counted until their socket has gone, also when we have closed them", async () => {
+    for (let times = 0; times < 2; times += 1) {
+      const socket = await RawSocket.open(listener.port);
+      socket.send(new Uint8Array(10)); // not IMS
+      await socket.ended();
+    }
+    for (let status = 429; status !== 101; status = await statusOf()) await Bun.sleep(50);
+  });
+
+  test("are not requests that never became one", async () => {
+    for (let times = 0; times < 5; times += 1) expect((await get("/ims"))[0]).toBe(426);
+    expect(await statusOf()).toBe(101);
+  });
+
+  test("do not become another's by a header", async () => {
+    const claiming = (address: string): OpenOptions => ({ headers: { "X-Forwarded-For": address } });
+    using _first = await RawSocket.open(listener.port, claiming("198.51.100.1"));
+    using _second = await RawSocket.open(listener.port, claiming("198.51.100.2"));
+    expect(await statusOf(claiming("198.51.100.3"))).toBe(429);
+    expect((await get("/healthz"))[0]).toBe(200);
+  });
+
+  test("behind a proxy of ours, are those of the address it names", async () => {
+    await listener.stop(Promise.resolve());
+    open({ connectionsPerAddress: 1 }, ["127.0.0.1"]);
+    const from = (address: string): OpenOptions => ({ headers: { "X-Forwarded-For": `192.0.2.66, ${address}` } });
+    using _first = await RawSocket.open(listener.port, from("198.51.100.1"));
+    expect(await statusOf(from("198.51.100.1"))).toBe(429);
+    using second = await RawSocket.open(listener.port, from("198.51.100.2"));
+    expect(second.status).toBe(101);
+    second.send(new Uint8Array(10));
+    await second.ended();
+    expect(rig.log.map(({ address }) => address)).toEqual(["198.51.100.2"]);
+  });
+});
+
+test("a text message, and one above frameBytes, end their connection alone", async () => {
+  await listener.stop(Promise.resolve());
+  open({ frameBytes: 20_480 });
+  const alice = await session("alice");
+  using text = await RawSocket.open(listener.port);
+  text.send(new Uint8Array(3).fill(0x61), 1);
+  expect(await text.ended()).toBe(4000 + ERRORS["wire.malformed"].wire);
+  using long = await RawSocket.open(listener.port);
+  long.send(new Uint8Array(20_481));
+  await long.ended();
+  expect(alice.socket.closed).toBe(false);
+});
+
+describe("the end", () => {
+  const goodbye = { kind: "goodbye", reason: ERRORS["server.stopping"].wire };
+
+  test("newcomers and logins end at once; what sessions still say is routed; then they hear goodbye", async () => {
+    const [alice, bob] = [await session("alice"), await session("bob")];
+    await alice.receive(); // that Bob has come
+    using early = await RawSocket.open(listener.port);
+    using proving = await RawSocket.open(listener.port);
+    await prove(rig.peerEnv, transportOver(proving), rig.accountOf("alice"));
+    const stopped = listener.stop(never);
+    expect([await early.ended(), await proving.ended()]).toEqual([1012, 1012]);
+    expect(await get("/healthz")).toEqual([503, "stopping\n"]);
+    using late = await RawSocket.open(listener.port);
+    expect(late.status).toBe(503);
+    const message = newMessageId(rig.peerEnv);
+    bob.send([{ kind: "send", message, ...alice.self, envelope: new Uint8Array(10) }]);
+    expect(await alice.receive()).toMatchObject([{ kind: "delivery", message }]);
+    alice.send([{ kind: "acknowledge", message, ...bob.self }]);
+    expect(await bob.receive()).toMatchObject([{ kind: "confirmed", message }]);
+    for (const peer of [alice, bob]) {
+      expect(await peer.receive()).toEqual([goodbye as never]);
+      expect(await peer.socket.ended()).toBe(1012);
+    }
+    await stopped;
+    expect(fetch(`http://127.0.0.1:${listener.port}/healthz`)).rejects.toThrow();
+  });
+
+  test("without a session there is nothing to wait for, and a second word to stop ends the wait", async () => {
+    using stranger = await RawSocket.open(listener.port);
+    await listener.stop(never);
+    expect(await stranger.ended()).toBe(1012);
+    open();
+    const alice = await session("alice");
+    const hurry = Promise.withResolvers<void>();
+    const stopped = listener.stop(hurry.promise);
+    expect(await get("/healthz")).toEqual([503, "stopping\n"]);
+    expect(rig.driver.online.devices).toBe(1);
+    hurry.resolve();
+    expect(await alice.receive()).toEqual([goodbye as never]);
+    await stopped;
+  });
+});
