@@ -54,7 +54,7 @@ test("what cannot be done is said, and nothing is sent", async () => {
   await using chats = await realm.chats("Alice", "Bob");
   const [alice, bob] = chats;
   for (const [line, answer] of [
-    ["to nobody", "!! nobody is chosen"],
+    ["to nobody", "!! not sent, nobody is chosen"],
     ["/nonsense", "!! there is no such command"],
     ["/msg Bob", "!! /msg needs a user and a text"],
     ["/msg Zoe hi", "!! there is no user Zoe"],

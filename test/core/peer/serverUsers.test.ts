@@ -143,6 +143,8 @@ test("a login that was begun and not completed is reported as an attempt, by nam
     expect(() => peer.login(user, "wrong")).toThrow("auth.rejected");
     bench.handle({ kind: "disconnected", connection: peer.connection });
     const ended = bench.effects.findLast(({ kind }) => kind === "ended");
+    // What is reported, and so logged, comes after the close: the peer must not be able to time it.
+    expect(bench.effects.slice(-2).map(({ kind }) => kind)).toEqual(["close", "ended"]);
     expect(ended as unknown).toEqual({
       ...{ kind: "ended", connection: peer.connection, device: null },
       ...{ attempted, code: null },
