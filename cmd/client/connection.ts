@@ -158,6 +158,7 @@ export class Connection {
   #run(effect: ClientEffect): void {
     switch (effect.kind) {
       case "transmit":
+        if (this.over) this.#expectAnswer(); // the login has a next step, and it is the server's
         this.#socket.send(effect.bytes as Uint8Array<ArrayBuffer>);
         break;
       case "compute":
@@ -183,7 +184,6 @@ export class Connection {
       this.#handle({ kind: "failed", error });
       return;
     }
-    if (result.op === "stretch") this.#expectAnswer();
     this.#handle({ kind: "computed", result });
   }
 

@@ -18,7 +18,8 @@ import { Gate } from "./gate.ts";
 export interface Socket {
   /** False when the bytes were dropped, because the peer does not read. */
   send(bytes: Uint8Array): boolean;
-  close(code: number): void;
+  /** `known`: the peer had a session, and so is no stranger. */
+  close(code: number, known: boolean): void;
   readonly address: string;
 }
 
@@ -162,9 +163,11 @@ export class Driver {
       case "ended":
         this.#logEnd(effect, peer?.socket.address ?? "");
         break;
-      case "close":
+      case "close": {
+        const known = peer?.deadline === null;
         this.#forget(connection);
-        peer?.socket.close(effect.closeCode);
+        peer?.socket.close(effect.closeCode, known);
+      }
     }
   }
 

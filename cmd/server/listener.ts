@@ -17,8 +17,8 @@ const LINGER_MS = 1000;
 interface Data {
   readonly address: string;
   connection: ConnectionId | null;
-  /** We have closed it. */
-  closing: boolean;
+  /** We have closed it, and a stranger may keep the socket for a while. */
+  lingers: boolean;
 }
 
 export interface Listener {
@@ -59,8 +59,8 @@ export function listen(config: Options, driver: Driver): Listener {
         else driver.receive(ws.data.connection, new Uint8Array(message));
       },
       close(ws) {
-        // The peer of a connection that we close may keep the socket for a while: it counts until we have cut it.
-        if (ws.data.closing) setTimeout(() => door.leave(ws.data.address), LINGER_MS);
+        // A stranger counts until we have cut the socket; users may log out and in as often as they like.
+        if (ws.data.lingers) setTimeout(() => door.leave(ws.data.address), LINGER_MS);
         else door.leave(ws.data.address);
         if (ws.data.connection !== null) driver.disconnect(ws.data.connection);
       },
@@ -116,7 +116,7 @@ class Door {
     const direct = self.requestIP(request)?.address ?? "";
     const address = clientAddress(direct, request.headers.get("x-forwarded-for"), this.#isProxy);
     if (this.#inside(address) >= this.#limits.connectionsPerAddress) return text("too many connections", 429);
-    if (self.upgrade(request, { data: { address, connection: null, closing: false } })) return undefined;
+    if (self.upgrade(request, { data: { address, connection: null, lingers: false } })) return undefined;
     return text("a WebSocket is expected here", 426, { upgrade: "websocket" });
   }
 
@@ -139,8 +139,8 @@ function socketOf(ws: ServerWebSocket<Data>) {
   return {
     address: ws.data.address,
     send: (bytes: Uint8Array) => ws.sendBinary(bytes) !== 0 || ws.readyState !== WebSocket.OPEN,
-    close(code: number) {
-      ws.data.closing = true;
+    close(code: number, known: boolean) {
+      ws.data.lingers = !known;
       ws.close(code);
       setTimeout(() => ws.terminate(), LINGER_MS);
     },

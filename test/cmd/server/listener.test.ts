@@ -133,6 +133,15 @@ describe("connections of one address", () => {
     for (let status = 429; status !== 101; status = await statusOf()) await Bun.sleep(50);
   });
 
+  test("are free again as soon as a user has logged out", async () => {
+    for (let times = 0; times < 5; times += 1) {
+      const { logOut, socket } = await session("alice");
+      void logOut();
+      await left(0);
+      socket[Symbol.dispose]();
+    }
+  });
+
   test("are not requests that never became one", async () => {
     for (let times = 0; times < 5; times += 1) expect((await get("/ims"))[0]).toBe(426);
     expect(await statusOf()).toBe(101);

@@ -1,0 +1,174 @@
+/** A real server in the test's own process, and clients of it: everything is real but Argon2id and the executables. */
+import { writeFileSync } from "node:fs";
+import { Connection, type ConnectionEvents, type OpenOptions } from "../../cmd/client/connection.ts";
+import type { World } from "../../cmd/client/world.ts";
+import { formatPublicKey } from "../../cmd/host/publicKey.ts";
+import { type Listener, listen } from "../../cmd/server/listener.ts";
+import { utf8 } from "../../core/bytes.ts";
+import type { Env } from "../../core/env.ts";
+import { CodedError } from "../../core/errors.ts";
+import type { Users } from "../../core/kdc/realm.ts";
+import { parseUserName } from "../../core/name.ts";
+import type { ClientConfig } from "../../core/peer/client.ts";
+import type { Notice } from "../../core/peer/notices.ts";
+import { Secret } from "../../core/secret.ts";
+import { fixedEnv, quickCrypto } from "./fixedEnv.ts";
+import { temporaryFolder } from "./folder.ts";
+import { type RecordedIo, recordedIo } from "./io.ts";
+import { PATIENT, Rig } from "./plugged.ts";
+import { Watched } from "./programs.ts";
+import { passwordOf, registerAll, type TestRealm, testRealm } from "./realm.ts";
+
+/** What a connection has told, and a way to wait for it. */
+export class Heard implements ConnectionEvents {
+  readonly notices: Notice[] = [];
+  readonly ends: (Error | null)[] = [];
+  stretchings = 0;
+  /** Called with each notice after it was kept. */
+  onNotice: (notice: Notice) => void = () => {};
+  readonly #watched = new Watched();
+
+  stretching(): void {
+    this.stretchings += 1;
+  }
+
+  notice(notice: Notice): void {
+    this.notices.push(notice);
+    this.#watched.wake();
+    this.onNotice(notice);
+  }
+
+  ended(error: Error | null): void {
+    this.ends.push(error);
+    this.#watched.wake();
+  }
+
+  of<K extends Notice["kind"]>(kind: K): Extract<Notice, { kind: K }>[] {
+    return this.notices.filter((notice): notice is Extract<Notice, { kind: K }> => notice.kind === kind);
+  }
+
+  get texts(): readonly string[] {
+    return this.of("message").map(({ text }) => text);
+  }
+
+  until(look: () => boolean, what: string): Promise<true> {
+    return this.#watched.until(
+      () => look() || null,
+      () => what,
+      4000,
+    ) as Promise<true>;
+  }
+
+  /** How it ended. */
+  async end(): Promise<Error | null> {
+    await this.until(() => this.ends.length > 0, "the end of a connection");
+    return this.ends[0] ?? null;
+  }
+}
+
+export interface LocalClient {
+  readonly connection: Connection;
+  readonly heard: Heard;
+}
+
+/** What of a login is not as usual. */
+export interface Try extends Partial<OpenOptions> {
+  readonly env?: Env;
+  readonly host?: string;
+  readonly port?: number;
+  readonly config?: ClientConfig;
+}
+
+/** A world for a command, whose input, output and interruption a test holds. */
+export interface LocalWorld extends World {
+  readonly io: RecordedIo;
+}
+
+const HOST = "127.0.0.1";
+
+export class LocalRealm implements AsyncDisposable {
+  readonly rig: Rig;
+  readonly users: Users;
+  readonly #realm: TestRealm;
+  readonly #listener: Listener;
+  readonly #folder = temporaryFolder();
+  #clients = 0;
+
+  private constructor(realm: TestRealm, users: Users) {
+    this.#realm = realm;
+    this.users = users;
+    this.rig = new Rig(realm, users);
+    this.#listener = listen({ host: HOST, port: 0, limits: PATIENT, trustedProxies: [] }, this.rig.driver);
+    this.writeConfig({});
+    const { realm: realmId, staticKey } = realm.keys;
+    writeFileSync(this.#folder.at("server.pub"), formatPublicKey({ realmId, staticPublicKey: staticKey.publicKey }));
+  }
+
+  /** A realm of these users, each with their `passwordOf`, on a port that the system chooses. */
+  static async start(...names: readonly string[]): Promise<LocalRealm> {
+    const realm = testRealm();
+    return new LocalRealm(realm, await registerAll(realm, names));
+  }
+
+  get port(): number {
+    return this.#listener.port;
+  }
+
+  /** Holds `config.json` and `server.pub`. */
+  get folder(): { readonly path: string; readonly at: (name: string) => string } {
+    return this.#folder;
+  }
+
+  /** An environment of a client, each with randomness of its own. */
+  env(): Env {
+    this.#clients += 1;
+    return fixedEnv(`client ${this.#clients}`, quickCrypto);
+  }
+
+  writeConfig(change: Readonly<Record<string, unknown>>): void {
+    const config = { version: 1, host: HOST, port: this.port, publicKey: "server.pub", ...change };
+    writeFileSync(this.#folder.at("config.json"), JSON.stringify(config));
+  }
+
+  /** The path of a file with `text`; by default the password of `user`. */
+  passwordFile(user: string, text = passwordOf(user)): string {
+    const path = this.#folder.at(`${user}.password`);
+    writeFileSync(path, `${text}\n`);
+    return path;
+  }
+
+  configOf(user: string, password = passwordOf(user)): ClientConfig {
+    const { realm, staticKey } = this.#realm.keys;
+    const secret = Secret.take(utf8(password));
+    return { realm, serverPublicKey: staticKey.publicKey.slice(), user: parseUserName(user), password: secret };
+  }
+
+  /** A login, by default of Alice with her password at this realm's own listener, where nobody listens. */
+  open({ port = this.port, host = HOST, config = this.configOf("Alice"), ...options }: Try = {}): Promise<Connection> {
+    const { env = this.env(), events = new Heard(), ...limits } = options;
+    return Connection.open(env, { host, port }, config, { events, ...limits });
+  }
+
+  /** A client that is logged in. */
+  async connect(user: string, limits: Omit<OpenOptions, "events"> = {}): Promise<LocalClient> {
+    const heard = new Heard();
+    return { heard, connection: await this.open({ config: this.configOf(user), events: heard, ...limits }) };
+  }
+
+  /** A world without a terminal, where `user` can log in without a question; `typed` is all of stdin. */
+  world(user: string, options: Parameters<typeof recordedIo>[1] = {}): LocalWorld {
+    const own = { IMS_USER: user, IMS_PASSWORD_FILE: this.passwordFile(user) };
+    return worldOf(recordedIo(this.#folder.path, { ...options, env: { ...own, ...options.env } }), this.env());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#listener.stop(Promise.resolve());
+    this.#folder[Symbol.dispose]();
+  }
+}
+
+export function worldOf(io: RecordedIo, env: Env): LocalWorld {
+  const { promise, reject } = Promise.withResolvers<never>();
+  promise.catch(() => {});
+  return { io, env, interrupt: { promise, fire: () => reject(new CodedError("host.interrupted")) } };
+}
