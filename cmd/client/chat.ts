@@ -11,7 +11,7 @@ import type { Connection } from "./connection.ts";
 import { SentMessages } from "./sentMessages.ts";
 import { openPrompter, signIn } from "./signIn.ts";
 import { Screen } from "./tui/screen.ts";
-import { type Look, lookOf, messageLines, noticeLine, sentLines, warningLine } from "./tui/view.ts";
+import { type Look, lookOf, messageLines, noticeLines, sentLines, warningLines } from "./tui/view.ts";
 import { excerpt, noticeText, rosterLines } from "./words.ts";
 import type { World } from "./world.ts";
 
@@ -27,7 +27,7 @@ export async function chat(command: ChatCommand, world: World): Promise<ExitCode
     ended: (error: Error | null) => tell((chat) => chat.ended(error)),
   };
   try {
-    const opening = signIn(command, io, env, { events, questions: () => prompter });
+    const opening = signIn(command, io, env, { events, questions: () => prompter, interrupted: interrupt.promise });
     const connection = await Promise.race([interrupt.promise, opening]);
     session = new Chat(command, world, connection, (handlers) => new Screen(io, prompter, process.stdout, handlers));
     for (const fn of early.splice(0)) fn(session);
@@ -112,7 +112,8 @@ class Chat {
   }
 
   #line(text: string): void {
-    const action = parseInput(text, { current: this.#current !== null, isUser: (name) => this.#isUser(name) });
+    if (this.#leaving) return; // what was pasted behind a logout is not sent
+    const action = parseInput(text, this.#current !== null);
     switch (action.kind) {
       case "nothing":
         break;
@@ -153,13 +154,13 @@ class Chat {
   }
 
   #choose(to: string | null): void {
-    if (to === null) {
-      this.#current = null;
+    const name = to === null ? null : this.#nameOf(to);
+    if (to !== null && name === null) {
+      this.#warn(`there is no user ${printable(to, 60)}; /list shows who there is`);
       return;
     }
-    const name = this.#nameOf(to);
-    if (name === null) this.#warn(`there is no user ${printable(to, 60)}; /list shows who there is`);
-    else this.#current = name;
+    this.#current = name;
+    this.#tell(name === null ? "what you type goes to nobody" : `what you type goes to ${printable(name)}`);
   }
 
   #send(to: string, text: string): void {
@@ -185,19 +186,15 @@ class Chat {
   }
 
   #tell(text: string | null): void {
-    if (text !== null) this.#screen.print(noticeLine(this.#look, this.#now(), text));
+    if (text !== null) this.#screen.print(...noticeLines(this.#look, this.#now(), text));
   }
 
   #warn(text: string): void {
-    this.#screen.print(warningLine(this.#look, this.#now(), text));
+    this.#screen.print(...warningLines(this.#look, this.#now(), text));
   }
 
   #now(): number {
     return this.#world.env.nowMs();
-  }
-
-  #isUser(name: string): boolean {
-    return this.#nameOf(name) !== null;
   }
 
   /** A user's name as registered; null when there is none. */

@@ -26,8 +26,8 @@ export const CLIENT_HELP = `client: private messaging for a group that runs its 
   --no-color                    (also: NO_COLOR)
   --help, --version
 
-  Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 login refused, 4 server unreachable,
-  5 not delivered in time, 6 not the server we know, 130 interrupted
+  Exit codes: 0 done, 1 failed, 2 usage or configuration, 3 login refused, 4 server unreachable or lost,
+  5 not delivered, 6 not the server we know, 130 and 143 interrupted
 `;
 
 const OPTIONS = {

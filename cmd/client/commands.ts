@@ -1,4 +1,4 @@
-/** The slash-commands of the chat: what a line of input asks for. A table, and nothing is done here. */
+/** What a line of input asks for in the chat. Nothing is done here. */
 
 export type ChatAction =
   | { readonly kind: "nothing" }
@@ -16,30 +16,24 @@ export type ChatAction =
 export const COMMANDS = [
   ["/list", "who is registered, those online first (also: list)"],
   ["/msg USER TEXT", "send a text (also: send USER TEXT)"],
-  ["/chat USER", "what you type then goes to USER; /chat alone ends that"],
+  ["/chat USER", "all that you type then goes to USER, but for commands with a slash; /chat alone ends that"],
   ["/help", "this"],
-  ["/quit", "log out and end (also: /logout, logout, Ctrl-D)"],
+  ["/quit", "log out and end (also: /logout, logout, Ctrl-D; Ctrl-C on an empty line)"],
   ["//TEXT", "a text that begins with a slash"],
 ] as const;
 
-export interface InputContext {
-  /** Whether there is a current conversation. */
-  readonly current: boolean;
-  isUser(name: string): boolean;
-}
-
 /**
- * What `line` asks for. `list`, `send` and `logout` work without a slash; in a conversation `send X …` is a command only
- * when X is a user, so that "send me the file" is said and not lost.
+ * What `line` asks for. `list`, `send` and `logout` work without a slash until a conversation is `current`: then only a
+ * slash makes a command, so that no text goes where it was not meant to.
  */
-export function parseInput(line: string, context: InputContext): ChatAction {
+export function parseInput(line: string, current: boolean): ChatAction {
   const text = line.trim();
   if (text === "") return { kind: "nothing" };
   if (text.startsWith("//")) return { kind: "say", text: text.slice(1) };
   const [word = "", rest = ""] = cut(text);
   if (word.startsWith("/")) return command(word.slice(1).toLowerCase(), rest);
-  if (rest === "" && (word === "list" || word === "logout")) return command(word, rest);
-  if (word === "send" && (!context.current || context.isUser(cut(rest)[0] ?? ""))) return command(word, rest);
+  const bare = word === "send" || (rest === "" && (word === "list" || word === "logout"));
+  if (bare && !current) return command(word, rest);
   return { kind: "say", text: line };
 }
 

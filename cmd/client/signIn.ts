@@ -32,6 +32,8 @@ export interface SignIn extends Omit<OpenOptions, "events"> {
   readonly events: SignInEvents;
   /** null when stdin is taken. */
   readonly questions: Questions | null;
+  /** Rejects when the user gives up. */
+  readonly interrupted: Promise<never>;
 }
 
 /**
@@ -43,6 +45,7 @@ export async function signIn(options: SignInOptions, io: Io, env: Env, how: Sign
   const known = loadPublicKey(config.publicKey, shortPath(config.publicKey, io.cwd));
   const person = io.isTTY && how.questions !== null && passwordSource(options, io) === null;
   const progress = new Progress(io.stderr, person);
+  how.interrupted.catch(() => progress.stop());
   const events = { ...how.events, stretching: () => progress.start("Checking the password") };
   for (let tries = person ? TRIES : 1; ; tries -= 1) {
     const { user, password } = await credentials(options, io, how.questions);
@@ -141,7 +144,11 @@ export async function withConnection(
     prompter ??= openPrompter(io, interrupt.fire);
     return prompter;
   };
-  const opening = signIn(command, io, env, { ...how, questions: how.mayAsk ? questions : null });
+  const opening = signIn(command, io, env, {
+    ...how,
+    questions: how.mayAsk ? questions : null,
+    interrupted: interrupt.promise,
+  });
   let connection: Connection | null = null;
   try {
     connection = await Promise.race([interrupt.promise, opening]).finally(() => prompter?.close());

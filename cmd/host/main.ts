@@ -7,6 +7,9 @@ import { EXIT, type ExitCode, endingOf } from "./exit.ts";
 import { systemCode, systemReason } from "./files.ts";
 import type { Io } from "./io.ts";
 
+/** How long a reader of our log may keep the end waiting. */
+const FLUSH_MS = 1000;
+
 export async function runMain(main: (argv: readonly string[], io: Io) => Promise<ExitCode>): Promise<void> {
   process.stdout.on("error", unwritable);
   // A server outlives whoever keeps its log.
@@ -31,7 +34,7 @@ export async function runMain(main: (argv: readonly string[], io: Io) => Promise
   process.stdout.end();
   await finished(process.stdout).catch(unwritable);
   process.stderr.end();
-  await Promise.race([unheard, finished(process.stderr).catch(() => {})]);
+  await Promise.race([unheard, Bun.sleep(FLUSH_MS), finished(process.stderr).catch(() => {})]);
   process.exit(code);
 }
 

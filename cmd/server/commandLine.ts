@@ -27,6 +27,8 @@ export const SERVER_HELP = `server: private messaging for a group that runs its 
   --password-file FILE          for user add and passwd, instead of a prompt
   --password-fd N               the same, from an open file descriptor
   --help, --version
+
+  Exit codes: 0 done, 1 failed, 2 usage or configuration, 130/143 interrupted
 `;
 
 const OPTIONS = {

@@ -6,7 +6,7 @@ import type { Job } from "../../core/crypto/provider.ts";
 import type { Env } from "../../core/env.ts";
 import { CodedError, type ErrorCode } from "../../core/errors.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
-import { WAITING_FRAMES_MAX } from "../../core/limits.ts";
+import { BACKLOG_MAX_BYTES, WAITING_FRAMES_MAX } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { Server, type ServerEffect, type ServerEvent } from "../../core/peer/server.ts";
 import type { ServerConfig } from "../host/config.ts";
@@ -27,8 +27,11 @@ interface Peer {
   readonly socket: Socket;
   /** Cut when it passes; null once there is a session. */
   deadline: ReturnType<typeof setTimeout> | null;
-  /** Frames that wait at the gate, oldest first: nothing of this peer may overtake them. */
+  /** Frames that wait for the gate or for a turn, oldest first: nothing of this peer may overtake them. */
   readonly waiting: Uint8Array[];
+  waitingBytes: number;
+  /** Its transport has gone; what it sent before that still has its turn. */
+  gone: boolean;
 }
 
 export class Driver {
@@ -41,6 +44,9 @@ export class Driver {
   /** Each with the peer it is for, who may be forgotten before its turn. */
   readonly #effects: (readonly [effect: ServerEffect, peer: Peer | undefined])[] = [];
   #running = false;
+  /** Sessions that have had their turn, or wait for the next. */
+  readonly #turns = new Map<ConnectionId, Peer>();
+  #turnScheduled = false;
   #draining = false;
   #lastId = 0;
 
@@ -65,7 +71,7 @@ export class Driver {
   connect(socket: Socket): ConnectionId {
     this.#lastId += 1;
     const connection = this.#lastId as ConnectionId;
-    this.#peers.set(connection, { socket, deadline: null, waiting: [] });
+    this.#peers.set(connection, { socket, deadline: null, waiting: [], waitingBytes: 0, gone: false });
     this.#setDeadline(connection, this.#limits.handshakeSeconds);
     void this.#dispatch({ kind: "connected", connection });
     if (this.#draining) this.end(connection, "server.stopping");
@@ -76,12 +82,24 @@ export class Driver {
     const peer = this.#peers.get(connection);
     if (peer === undefined) return;
     peer.waiting.push(bytes);
-    if (peer.deadline === null) this.#admitAll(connection, peer);
-    else if (peer.waiting.length > WAITING_FRAMES_MAX) this.end(connection, "channel.busy");
-    else this.#gate.push(() => this.#admit(connection, peer));
+    peer.waitingBytes += bytes.length;
+    const stranger = peer.deadline !== null;
+    const tooMuch = stranger ? peer.waiting.length > WAITING_FRAMES_MAX : peer.waitingBytes > BACKLOG_MAX_BYTES;
+    if (tooMuch) this.end(connection, "channel.busy");
+    else if (stranger) this.#gate.push(() => this.#admit(connection, peer));
+    else this.#takeTurn(connection, peer);
   }
 
   disconnect(connection: ConnectionId): void {
+    const peer = this.#peers.get(connection);
+    if (peer?.deadline === null && peer.waiting.length > 0) {
+      peer.gone = true;
+      return;
+    }
+    this.#disconnected(connection);
+  }
+
+  #disconnected(connection: ConnectionId): void {
     void this.#dispatch({ kind: "disconnected", connection });
     this.#forget(connection);
   }
@@ -110,12 +128,32 @@ export class Driver {
   /** The turn of the oldest frame that waits, unless it has been dealt with already. */
   #admit(connection: ConnectionId, peer: Peer): Promise<void> | undefined {
     const bytes = peer.waiting.shift();
-    return bytes === undefined ? undefined : this.#dispatch({ kind: "frame", connection, bytes });
+    if (bytes === undefined) return undefined;
+    peer.waitingBytes -= bytes.length;
+    return this.#dispatch({ kind: "frame", connection, bytes });
   }
 
-  /** Whoever is logged in does not wait, nor does what was sent along with the login. */
-  #admitAll(connection: ConnectionId, peer: Peer): void {
-    while (peer.waiting.length > 0) void this.#admit(connection, peer);
+  /**
+   * Whoever is logged in has one record dealt with in one turn of the event loop: the first at once, more of them when
+   * the others have had theirs. The platform hands over all that one peer has sent before it looks at the next.
+   */
+  #takeTurn(connection: ConnectionId, peer: Peer): void {
+    if (!this.#turns.has(connection)) void this.#admit(connection, peer);
+    this.#turns.set(connection, peer);
+    if (this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    setImmediate(() => this.#nextTurn());
+  }
+
+  #nextTurn(): void {
+    this.#turnScheduled = false;
+    const turns = [...this.#turns];
+    this.#turns.clear();
+    for (const [connection, peer] of turns) {
+      if (this.#peers.get(connection) !== peer) continue;
+      if (peer.waiting.length > 0) this.#takeTurn(connection, peer);
+      else if (peer.gone) this.#disconnected(connection);
+    }
   }
 
   /**

@@ -32,6 +32,7 @@ function devicesOf(client: ScriptedClient, user: string): number {
 
 test("a recorded login, repeated to the same server: refused at the first record, one session", async () => {
   using client = await chris();
+  await realm.logged("user.login", { user: "chris" });
   const logins = realm.logins("chris");
   for (const then of client.sent.slice(1)) {
     using socket = await RawSocket.open(realm.port);

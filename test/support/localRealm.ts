@@ -28,20 +28,20 @@ export class Heard implements ConnectionEvents {
   onNotice: (notice: Notice) => void = () => {};
   readonly #watched = new Watched();
 
-  stretching(): void {
+  readonly stretching = (): void => {
     this.stretchings += 1;
-  }
+  };
 
-  notice(notice: Notice): void {
+  readonly notice = (notice: Notice): void => {
     this.notices.push(notice);
     this.#watched.wake();
     this.onNotice(notice);
-  }
+  };
 
-  ended(error: Error | null): void {
+  readonly ended = (error: Error | null): void => {
     this.ends.push(error);
     this.#watched.wake();
-  }
+  };
 
   of<K extends Notice["kind"]>(kind: K): Extract<Notice, { kind: K }>[] {
     return this.notices.filter((notice): notice is Extract<Notice, { kind: K }> => notice.kind === kind);

@@ -25,6 +25,8 @@ export class Screen {
   readonly #output: Writable & { readonly columns?: number };
   readonly #prompter: Prompter;
   readonly #readline: Interface & { prevRows?: number };
+  /** No more input: there is nothing to prompt for. */
+  #ended = false;
   #closed = false;
 
   constructor(io: Io, prompter: Prompter, output: Writable & { readonly isTTY?: boolean }, events: ScreenEvents) {
@@ -34,12 +36,15 @@ export class Screen {
     prompter.setRawMode(this.full);
     const input = prompter.handOver();
     const terminal = this.full;
+    // Bun's readline forgets to count a row that typing has begun, and would leave a copy of it behind.
+    if (terminal) input.prependListener("keypress", () => this.#countRows());
     this.#readline = createInterface({ input, output, terminal, historySize: HISTORY, prompt: "" });
     this.#readline.on("line", (text) => {
       this.#eraseTyped(text);
       events.line(text);
     });
     this.#readline.on("close", () => {
+      this.#ended = true;
       if (!this.#closed) events.end();
     });
     if (!this.full) return;
@@ -53,7 +58,7 @@ export class Screen {
   /** What stands before the input. */
   setPrompt(prompt: string): void {
     this.#readline.setPrompt(this.full ? prompt : "");
-    if (this.full) this.#readline.prompt(true);
+    if (this.full) this.#showPrompt();
   }
 
   /** Writes whole lines above the input, which stays as it is. */
@@ -64,26 +69,46 @@ export class Screen {
       this.#output.write(text);
       return;
     }
-    const { rows } = this.#readline.getCursorPos();
-    this.#output.write(`\r${rows > 0 ? `\x1b[${rows}A` : ""}${CLEAR_DOWN}${text.replaceAll("\n", "\r\n")}`);
+    this.#output.write(`${this.#erasing()}${text.replaceAll("\n", "\r\n")}`);
     this.#readline.prevRows = 0;
-    this.#readline.prompt(true);
+    this.#showPrompt();
   }
 
-  /** Gives the terminal back, the prompt erased. */
+  /** Gives the terminal back: an empty prompt is erased, what was being typed stays to be read. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (this.full) this.#output.write(`\r${CLEAR_DOWN}`);
+    if (this.full) this.#output.write(this.#readline.line === "" ? this.#erasing() : this.#pastInput());
     this.#readline.close();
     this.#prompter.close();
+  }
+
+  /** With what has been typed. */
+  #showPrompt(): void {
+    if (!this.#ended) this.#readline.prompt(true);
+  }
+
+  /** Goes to where the prompt begins, and clears all that follows. */
+  #erasing(): string {
+    const { rows } = this.#readline.getCursorPos();
+    return `\r${rows > 0 ? `\x1b[${rows}A` : ""}${CLEAR_DOWN}`;
+  }
+
+  /** Goes to the row below what is being typed. */
+  #pastInput(): string {
+    this.#readline.write(null, { ctrl: true, name: "e" });
+    return "\r\n";
+  }
+
+  #countRows(): void {
+    this.#readline.prevRows = this.#readline.getCursorPos().rows;
   }
 
   /** The line just entered is shown again, in its final form, by whoever deals with it. */
   #eraseTyped(text: string): void {
     if (!this.full) return;
     const width = Bun.stringWidth(this.#readline.getPrompt() + text);
-    const rows = Math.floor(width / (this.#output.columns ?? 80)) + 1;
+    const rows = Math.floor(width / (this.#output.columns || 80)) + 1;
     this.#output.write(`\x1b[${rows}A\r${CLEAR_DOWN}`);
   }
 

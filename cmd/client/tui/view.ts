@@ -25,7 +25,7 @@ export function lookOf(
     color: options.color && !plain,
     utf8: /utf-?8/i.test(locale),
     get columns() {
-      return output.columns ?? Number.POSITIVE_INFINITY;
+      return output.columns || Number.POSITIVE_INFINITY;
     },
   };
 }
@@ -63,14 +63,14 @@ export function sentLines(
   return [...lines.slice(0, -1), ...(fits ? [`${last} ${dim(look, mark)}`] : [last, INDENT + dim(look, mark)])];
 }
 
-/** A line of the program's own: told apart from messages without colour too. */
-export function noticeLine(look: Look, nowMs: number, text: string): string {
-  return dim(look, `${clock(nowMs)} -- ${text}`);
+/** What the program itself has to say: told apart from messages without colour too. */
+export function noticeLines(look: Look, nowMs: number, text: string): readonly string[] {
+  return hangingLines(`${clock(nowMs)} -- `, text, look.columns).map((line) => dim(look, line));
 }
 
-/** A line that somebody should act on. */
-export function warningLine(look: Look, nowMs: number, text: string): string {
-  return bold(look, `${clock(nowMs)} !! ${text}`);
+/** What somebody should act on. */
+export function warningLines(look: Look, nowMs: number, text: string): readonly string[] {
+  return hangingLines(`${clock(nowMs)} !! `, text, look.columns).map((line) => bold(look, line));
 }
 
 function ownHead(look: Look, to: string): string {

@@ -9,8 +9,9 @@ export const ROW_MIN = 10;
 const SYMBOL = /[\p{So}\p{No}]/u;
 
 /**
- * The rows of one line: at most `first` columns in the first and `rest` in the others, broken after a space where there
- * is one. Widths are display columns; `Infinity` does not break. `line` holds nothing that moves the cursor.
+ * The rows of one line: at most `first` columns in the first and `rest`, which is no less, in the others, broken after a
+ * space where there is one. Widths are display columns; `Infinity` does not break. `line` holds nothing that moves the
+ * cursor.
  */
 export function wrap(line: string, first: number, rest: number): readonly string[] {
   const rows: string[] = [];
@@ -19,7 +20,7 @@ export function wrap(line: string, first: number, rest: number): readonly string
   let width = 0;
   for (const piece of pieces(line, Math.max(rest, ROW_MIN))) {
     const cells = cellsOf(piece);
-    if (width + cells > room) {
+    while (width + cells > room) {
       const cut = row.lastIndexOf(" ") + 1;
       const at = cut > 0 && cut < row.length ? cut : row.length;
       rows.push(row.slice(0, at));
