@@ -14,7 +14,7 @@ const WAIT_MS = 5000;
 /** In a server's `data/` folder. */
 const LOCK_NAME = "server.lock";
 
-/** A lock that is held until it is disposed or the process ends. */
+/** A lock that is held until it is disposed, collected (so keep it) or the process ends. */
 export class FileLock implements Disposable {
   #database: Database | null;
 
