@@ -121,11 +121,13 @@ describe("messages", () => {
     type("//slash");
     type("send bob three");
     await shows("you -> Bob: send bob three [delivered]");
+    expect(lines()).toContain("-- what you type goes to Bob");
     expect(bob.heard.texts).toEqual(["one", "two", "send me the file", "/slash", "send bob three"]);
     bob.connection.send("Alice", "fine\n\u001b[31mred");
     await shows("Bob: fine", "      \\u{1b}[31mred");
     type("/chat");
     type("to nobody");
+    await shows("-- what you type goes to nobody");
     await shows('!! not sent, nobody is chosen: /chat USER first, or send USER TEXT: "to nobody"');
     await bob.connection.logout();
     await shows("-- Bob is offline");
@@ -206,6 +208,17 @@ describe("leaving", () => {
     await bob[Symbol.asyncDispose]();
     expect(await ended).toBe(EXIT.done);
     await shows('!! Bob is not logged in; the message was not delivered and is dropped: "are you there?"');
+  });
+
+  test("sends nothing that was pasted behind it", async () => {
+    const bob = await realm.connect("Bob");
+    const { stdin, ended } = talk();
+    await shows("Welcome, Alice; online: Bob. /help lists the commands.");
+    stdin.write("send bob one\nlogout\nsend bob two\nlist\n");
+    expect(await ended).toBe(EXIT.done);
+    expect(bob.heard.texts).toEqual(["one"]);
+    expect(lines().slice(1)).toEqual(["you -> Bob: one [delivered]", ""]);
+    await bob.connection.logout();
   });
 
   test("because the connection ends says of every message that it may be lost, and fails", async () => {

@@ -108,6 +108,25 @@ describe("somebody who is told throws", () => {
     expect(bob.heard.ends).toEqual([fault]);
   });
 
+  test("after a fault within: the first is told, and once", async () => {
+    const env = { ...realm.env() };
+    const heard = new Heard();
+    const chris = await realm.open({ config: realm.configOf("Chris"), events: heard, env });
+    heard.onNotice = (notice) => {
+      if (notice.kind !== "message") return;
+      env.nowMs = () => {
+        throw fault;
+      };
+      chris.send("Alice", "with a time that is not to be had");
+      throw new TypeError("another");
+    };
+    await alice.heard.until(() => alice.heard.of("presence").length > 1, "Chris");
+    alice.connection.send("Chris", "one");
+    expect(await heard.end()).toBe(fault);
+    await chris.logout();
+    expect(heard.ends).toEqual([fault]);
+  });
+
   test("what is no error becomes one", async () => {
     bob.heard.onNotice = () => {
       throw "text";

@@ -5,12 +5,14 @@ import type { Connection } from "../../../cmd/client/connection.ts";
 import { openPrompter, type SignIn, signIn } from "../../../cmd/client/signIn.ts";
 import type { Io } from "../../../cmd/host/io.ts";
 import type { Prompter } from "../../../cmd/host/prompt.ts";
+import { CodedError } from "../../../core/errors.ts";
 import { rejection } from "../../support/codes.ts";
 import { freePort } from "../../support/freePort.ts";
 import { recordedIo } from "../../support/io.ts";
 import { Heard, LocalRealm } from "../../support/localRealm.ts";
 import { personIo } from "../../support/personIo.ts";
 import { passwordOf } from "../../support/realm.ts";
+import { ScriptedListener } from "../../support/scriptedListener.ts";
 
 let realm: LocalRealm;
 beforeAll(async () => {
@@ -208,6 +210,20 @@ describe("at a terminal", () => {
     io.type(right("Bob").repeat(2));
     expect((await rejection(signInAt(io))).code).toBe("server.unreachable");
     expect(count(io.err(), "Password: ")).toBe(1);
+    expect(io.err()).toEndWith("Connecting ...\n");
+  });
+
+  test("the sign of life ends when the user gives up", async () => {
+    await using mute = new ScriptedListener();
+    realm.writeConfig({ port: mute.port });
+    const io = person();
+    const interrupted = Promise.withResolvers<never>();
+    io.type(right("Bob"));
+    const signed = signInAt(io, {}, { interrupted: interrupted.promise, silenceMs: 100 });
+    await io.asked("Connecting ...");
+    interrupted.reject(new CodedError("host.interrupted"));
+    await io.asked("Connecting ...\n");
+    expect((await rejection(signed)).code).toBe("server.unreachable");
     expect(io.err()).toEndWith("Connecting ...\n");
   });
 

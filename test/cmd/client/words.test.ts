@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { noticeText, rosterLines, rosterOrder, undeliveredText } from "../../../cmd/client/words.ts";
 import type { DeviceId, MessageId } from "../../../core/ids.ts";
 import { parseUserName } from "../../../core/name.ts";
-import type { StatusNotice } from "../../../core/peer/notices.ts";
+import type { StatusNotice, Undelivered } from "../../../core/peer/notices.ts";
 import type { RosterView } from "../../../core/peer/roster.ts";
 
 const device = "00".repeat(8) as DeviceId;
@@ -92,7 +92,7 @@ describe("a notice in words", () => {
     before,
     devices,
   });
-  const undelivered = (reason: "unknown" | "offline" | "late"): StatusNotice => ({
+  const undelivered = (reason: Undelivered): StatusNotice => ({
     ...{ kind: "undelivered", id, to: "Bob" },
     reason,
   });
@@ -113,6 +113,7 @@ describe("a notice in words", () => {
     [{ kind: "unsupported", from: "Bob" }, "Bob sent something that this version of the client cannot show"],
     [undelivered("unknown"), "there is no user Bob"],
     [undelivered("offline"), "Bob is not logged in; the message was not delivered and is dropped"],
+    [undelivered("alone"), "you are not logged in anywhere else; the message to yourself is dropped"],
     [undelivered("late"), "Bob has not confirmed the message in time; it is dropped"],
     [{ kind: "attached", name: "Bob", device }, null],
     [{ kind: "delivered", id, to: "Bob" }, null],

@@ -55,6 +55,34 @@ describe("frames of one connection keep their order", () => {
     expect(own.ends).toEqual([]);
   });
 
+  test("a session that sends much at once has one record dealt with in a turn, and loses none", async () => {
+    const own = rig();
+    const [alice, bob] = [await own.logIn("alice"), await own.logIn("bob")];
+    const order: string[] = [];
+    const heard = async (peer: PluggedPeer, name: string, count: number): Promise<void> => {
+      while (order.filter((other) => other === name).length < count) {
+        for (const { kind } of await peer.receive()) if (kind === "absent") order.push(name);
+      }
+    };
+    await new Promise((resolve) => setImmediate(resolve)); // both have a turn to come
+    for (let i = 0; i < 20; i += 1) alice.send([question(own)]);
+    bob.send([question(own)]);
+    await Promise.all([heard(alice, "alice", 20), heard(bob, "bob", 1)]);
+    expect(order.filter((name) => name === "alice")).toHaveLength(20);
+    expect(order.indexOf("bob")).toBeLessThan(3);
+  });
+
+  test("what was sent before a connection went is still dealt with", async () => {
+    const own = rig();
+    const [alice, bob] = [await own.logIn("alice"), await own.logIn("bob")];
+    for (let i = 0; i < 5; i += 1) alice.send([letter(own, bob)]);
+    own.driver.disconnect(alice.plug.connection);
+    const told: ServerMessage[] = [];
+    while (told.filter(({ kind }) => kind === "delivery").length < 5) told.push(...(await bob.receive()));
+    await until(bob, "presence");
+    expect(own.ends).toEqual([["alice", undefined]]);
+  });
+
   test("a session waits for nobody, also while a stranger's job is under way", async () => {
     const own = rig({ loginsInWork: 1 });
     const alice = await own.logIn("alice");

@@ -206,6 +206,24 @@ describe("on a terminal", () => {
     expect(output.paper.cursorColumn).toBe(0);
   });
 
+  test.each([37, 38, 39, 77, 78, 79, 118, 119])(
+    "%i characters that are pasted at once are shown once",
+    async (length) => {
+      const { screen, type, stdin, shows, until } = open();
+      screen.print("above");
+      screen.setPrompt("> ");
+      stdin.write("x".repeat(length));
+      type(`${CTRL.a}y${CTRL.e}z`);
+      const text = `y${"x".repeat(length)}z`;
+      await shows(["above", ...(`> ${text}`.match(/.{1,40}/g) ?? []), ...((length + 4) % 40 === 0 ? [""] : [])]);
+      type("\r");
+      await until(text);
+      screen.setPrompt("> ");
+      await shows(["above", ">"]);
+      screen.close();
+    },
+  );
+
   test("a line of several rows is shown once, wherever the cursor goes in it", async () => {
     const { screen, type, shows } = open();
     screen.setPrompt("> ");

@@ -148,6 +148,19 @@ describe("lines", () => {
     expect([bold(PLAIN, "x"), dim(PLAIN, "x")]).toEqual(["x", "x"]);
   });
 
+  test("a long notice is broken between words, and indented", () => {
+    const narrow = { ...PLAIN, columns: 40 };
+    expect(noticeLines(narrow, NOON, "a message from Bob could not be read; it was not confirmed")).toEqual([
+      "12:00 -- a message from Bob could ",
+      "      not be read; it was not ",
+      "      confirmed",
+    ]);
+    expect(warningLines(narrow, NOON, "not sent: the text has 8193 bytes of UTF-8")).toEqual([
+      "12:00 !! not sent: the text has ",
+      "      8193 bytes of UTF-8",
+    ]);
+  });
+
   test("a name from others is harmless in every line", () => {
     const evil = "B\u001b[31mob";
     const lines = [
