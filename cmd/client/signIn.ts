@@ -3,7 +3,7 @@ import type { Env } from "../../core/env.ts";
 import { CodedError } from "../../core/errors.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import type { Secret } from "../../core/secret.ts";
-import { type ClientConfig, loadClientConfig, shortPath } from "../host/config.ts";
+import { type ClientConfig, fromKey, loadClientConfig, shortPath } from "../host/config.ts";
 import type { ExitCode } from "../host/exit.ts";
 import type { Io } from "../host/io.ts";
 import { normalizePassword, readPassword } from "../host/password.ts";
@@ -42,7 +42,8 @@ export interface SignIn extends Omit<OpenOptions, "events"> {
  */
 export async function signIn(options: SignInOptions, io: Io, env: Env, how: SignIn): Promise<Connection> {
   const config = loadClientConfig(options, io.env, io.cwd, io.execDir);
-  const known = loadPublicKey(config.publicKey, shortPath(config.publicKey, io.cwd));
+  const { publicKey } = config;
+  const known = fromKey(config, "publicKey", () => loadPublicKey(publicKey, shortPath(publicKey, io.cwd)));
   const person = io.isTTY && how.questions !== null && passwordSource(options, io) === null;
   const progress = new Progress(io.stderr, person);
   how.interrupted.catch(() => progress.stop());

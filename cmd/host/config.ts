@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { CodedError } from "../../core/errors.ts";
 import { parseHost, parseRange } from "./addresses.ts";
-import { readTextFile } from "./files.ts";
+import { readTextFile, systemCode } from "./files.ts";
 import { parseJson } from "./json.ts";
 import { type Infer, integer, list, object, oneOf, optional, type Schema, text, version } from "./schema.ts";
 
@@ -111,3 +111,13 @@ function beside(file: string, target: string): string {
 
 /** The limits of a file that names none. */
 export const DEFAULT_LIMITS: ServerConfig["limits"] = limits.read(new Map(), { file: "", key: "" });
+
+/** Runs `load` on the file that `key` of a configuration names; that it is not there is the configuration's error. */
+export function fromKey<T>(config: ConfigFile, key: string, load: () => T): T {
+  try {
+    return load();
+  } catch (error) {
+    if (!(error instanceof CodedError) || systemCode(error.cause) !== "ENOENT") throw error;
+    throw new CodedError(error.code, `${config.name}: ${key}: ${error.detail}`, { cause: error });
+  }
+}

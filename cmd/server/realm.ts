@@ -1,5 +1,5 @@
 import type { CryptoProvider } from "../../core/crypto/provider.ts";
-import { type Flags, loadServerConfig, type ServerConfig, shortPath } from "../host/config.ts";
+import { type Flags, fromKey, loadServerConfig, type ServerConfig, shortPath } from "../host/config.ts";
 import type { Io } from "../host/io.ts";
 import { expectDemoAtHome, type Keyring, loadKeyring } from "./keyring.ts";
 import type { UsersFile } from "./users.ts";
@@ -16,7 +16,8 @@ type Where = Pick<Io, "env" | "cwd" | "execDir">;
 /** Loads configuration and keys, not yet the users. @throws config.invalid */
 export function openRealm(flags: Flags, io: Where, crypto: CryptoProvider): Realm {
   const config = loadServerConfig(flags, io.env, io.cwd, io.execDir);
-  const keys = loadKeyring(config.privateKey, crypto, shortPath(config.privateKey, io.cwd));
+  const { privateKey } = config;
+  const keys = fromKey(config, "privateKey", () => loadKeyring(privateKey, crypto, shortPath(privateKey, io.cwd)));
   const dispose = (): void => keys[Symbol.dispose]();
   return { config, keys, usersFile: usersFileOf(config, keys, io.cwd, crypto), [Symbol.dispose]: dispose };
 }

@@ -1,6 +1,6 @@
 /** `server run`: from the configuration to a server that serves, until it is told to stop. */
 import type { Env } from "../../core/env.ts";
-import type { Flags, ServerConfig } from "../host/config.ts";
+import { type Flags, fromKey, type ServerConfig } from "../host/config.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
 import { systemCode } from "../host/files.ts";
 import type { Io } from "../host/io.ts";
@@ -33,7 +33,7 @@ export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals):
   using realm = openRealm(flags, io, env.crypto);
   expectSafeHost(realm);
   const { config, keys, usersFile } = realm;
-  const users = loadUsers(usersFile);
+  const users = fromKey(config, "users", () => loadUsers(usersFile));
   using _data = lockFolder(config.data);
   using lines = new LogLines((text) => io.stderr.write(text));
   const log = createLog({ level: config.logLevel, write: (line) => lines.add(line), nowMs: () => env.nowMs() });

@@ -92,7 +92,8 @@ test.concurrent.each(["sconf.json", "users.json", "keys/server.key"])(
     expect(empty).toBe(`${file}: not a file`);
     if (file !== "sconf.json") {
       const missing = await refusal("server", (folder) => rmSync(folder.at(file)));
-      expect(missing).toBe(`${file}: cannot be read: no such file or folder`);
+      const key = file === "users.json" ? "users" : "privateKey";
+      expect(missing).toBe(`sconf.json: ${key}: ${file}: cannot be read: no such file or folder`);
     }
     const flood = new Uint8Array(file === "users.json" ? 64 * 1024 * 1024 + 1 : 65_537);
     expect(await refusal("server", (folder) => writeFileSync(folder.at(file), flood))).toContain(
@@ -162,7 +163,6 @@ test.concurrent.each([
 });
 
 test.concurrent.each([
-  ["missing", (folder: RealmFolder) => rmSync(folder.at("keys/server.pub")), "cannot be read: no such file or folder"],
   [
     "cut",
     (folder: RealmFolder) => writeFileSync(folder.at("keys/server.pub"), "ims-server-1 AAAA\n"),
@@ -175,4 +175,9 @@ test.concurrent.each([
   ],
 ])("keys/server.pub that is %s", async (_what, spoil, says) => {
   expect(await refusal("client", spoil)).toStartWith(`keys/server.pub: ${says}`);
+});
+
+test("keys/server.pub that is missing: the file and the key that names it", async () => {
+  const says = "config.json: publicKey: keys/server.pub: cannot be read: no such file or folder";
+  expect(await refusal("client", (folder) => rmSync(folder.at("keys/server.pub")))).toBe(says);
 });

@@ -39,11 +39,11 @@ test("disposing wipes the keys", () => {
   for (const secret of [staticKey, nextStaticKey, ake, oprfSeed]) expect(() => secret.use(() => 0)).toThrow();
 });
 
-test("a key that cannot be read is called by its short name", () => {
+test("a key that is not there is called by its short name, and by what names it", () => {
   using place = demo({ privateKey: "keys/other.key" });
   expect(failure(place.open)).toMatchObject({
     code: "config.invalid",
-    detail: "here/keys/other.key: cannot be read: no such file or folder",
+    detail: "here/sconf.json: privateKey: here/keys/other.key: cannot be read: no such file or folder",
   });
 });
 
