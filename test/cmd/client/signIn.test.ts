@@ -12,7 +12,7 @@ import { recordedIo } from "../../support/io.ts";
 import { Heard, LocalRealm } from "../../support/localRealm.ts";
 import { personIo } from "../../support/personIo.ts";
 import { passwordOf } from "../../support/realm.ts";
-import { ScriptedListener } from "../../support/scriptedListener.ts";
+import { type Line, ScriptedListener } from "../../support/scriptedListener.ts";
 
 let realm: LocalRealm;
 beforeAll(async () => {
@@ -214,7 +214,8 @@ describe("at a terminal", () => {
   });
 
   test("the sign of life ends when the user gives up", async () => {
-    await using mute = new ScriptedListener();
+    const called = Promise.withResolvers<Line>();
+    await using mute = new ScriptedListener({ open: called.resolve });
     realm.writeConfig({ port: mute.port });
     const io = person();
     const interrupted = Promise.withResolvers<never>();
@@ -223,7 +224,7 @@ describe("at a terminal", () => {
     await io.asked("Connecting ...");
     interrupted.reject(new CodedError("host.interrupted"));
     await io.asked("Connecting ...\n");
-    for (const line of mute.lines) line.terminate();
+    (await called.promise).terminate();
     expect((await rejection(signed)).code).toBe("connection.lost");
     expect(io.err()).toEndWith("Connecting ...\n");
   });
