@@ -8,6 +8,7 @@ import type { Handshake } from "../../../core/noise/handshakeState.ts";
 import { type HandshakePattern, K, NK, NKhfs } from "../../../core/noise/patterns.ts";
 import { aesGcmSha256 } from "../../../core/noise/suite.ts";
 import { Secret } from "../../../core/secret.ts";
+import { BAD_PUBLIC_KEYS } from "../../support/badKeys.ts";
 import { both, exchange, failure, fixedBytes, flip, patternNamed, read, snapshot, write } from "../../support/noise.ts";
 
 const PAYLOAD = fixedBytes("payload", 21);
@@ -61,40 +62,29 @@ describe.each([
   },
 );
 
-/** RFC 7748 §6.1: points of low order, and encodings that are not canonical; little endian. */
-const BAD_POINTS = [
-  ["zero", "00".repeat(32)],
-  ["one", `01${"00".repeat(31)}`],
-  ["order 8", "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"],
-  ["order 8, the other", "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"],
-  ["p - 1", `ec${"ff".repeat(30)}7f`],
-  ["p", `ed${"ff".repeat(30)}7f`],
-  ["p + 1", `ee${"ff".repeat(30)}7f`],
-  ["p + 9, the base point again", `f6${"ff".repeat(30)}7f`],
-  ["the base point with the top bit set", `09${"00".repeat(30)}80`],
-  ["all ones", "ff".repeat(32)],
-] as const;
-
 describe("keys that are none", () => {
   describe.each([nobleCrypto, nativeCrypto])("$name", (crypto) => {
-    test.each(BAD_POINTS)("%s as e is refused, in the same words as a wrong tag", async (_, hex) => {
+    test.each(BAD_PUBLIC_KEYS.curve25519)("%s as e is refused, in the same words as a wrong tag", async (_, key) => {
       const responder = (await both(NKhfs, aesGcmSha256(crypto))).responder;
-      const message = concat(Uint8Array.fromHex(hex), new Uint8Array(1216));
+      const message = concat(key, new Uint8Array(1216));
       const before = snapshot(responder);
       expect(await refusal(responder, message)).toContain("channel.handshake: handshake message 1 does not verify");
       expect(snapshot(responder)).toBe(before);
     });
 
-    test.each(BAD_POINTS)("%s as e, in a pattern that uses it later, is refused when it is used", async (_, hex) => {
-      const { responder } = await both(patternNamed("NN"), aesGcmSha256(crypto));
-      const { next } = await read(responder, Uint8Array.fromHex(hex));
-      if (next === null) throw new Error("over too soon");
-      expect(await failure(() => write(next))).toBe("channel.handshake");
-    });
+    test.each(BAD_PUBLIC_KEYS.curve25519)(
+      "%s as e, in a pattern that uses it later, is refused when it is used",
+      async (_, key) => {
+        const { responder } = await both(patternNamed("NN"), aesGcmSha256(crypto));
+        const { next } = await read(responder, key);
+        if (next === null) throw new Error("over too soon");
+        expect(await failure(() => write(next))).toBe("channel.handshake");
+      },
+    );
 
-    test.each(BAD_POINTS)("%s as the key that the peer is known by is refused", async (_, hex) => {
+    test.each(BAD_PUBLIC_KEYS.curve25519)("%s as the key that the peer is known by is refused", async (_, key) => {
       const { initiator } = await both(NK, aesGcmSha256(crypto));
-      expect(await failure(() => write({ ...initiator, rs: Uint8Array.fromHex(hex) }))).toBe("channel.handshake");
+      expect(await failure(() => write({ ...initiator, rs: key }))).toBe("channel.handshake");
     });
 
     test("an encapsulation key whose coefficients are not reduced is refused when it is used", async () => {
@@ -109,14 +99,17 @@ describe("keys that are none", () => {
     });
   });
 
-  test.each(BAD_POINTS)("%s as a static key, sent by one who knows what every DH with it gives", async (_, hex) => {
-    const { initiator, responder } = await both(patternNamed("X"), suite);
-    const s = { publicKey: Uint8Array.fromHex(hex), [Symbol.dispose]() {} };
-    const dh: CryptoProvider["dh"] = (own, peer) =>
-      own === s ? Secret.take(new Uint8Array(32)) : nobleCrypto.dh(own, peer);
-    const { message } = await write({ ...initiator, s, suite: { ...suite, crypto: { ...nobleCrypto, dh } } });
-    expect(await failure(() => read(responder, message))).toBe("channel.handshake");
-  });
+  test.each(BAD_PUBLIC_KEYS.curve25519)(
+    "%s as a static key, sent by one who knows what every DH with it gives",
+    async (_, key) => {
+      const { initiator, responder } = await both(patternNamed("X"), suite);
+      const s = { publicKey: key, [Symbol.dispose]() {} };
+      const dh: CryptoProvider["dh"] = (own, peer) =>
+        own === s ? Secret.take(new Uint8Array(32)) : nobleCrypto.dh(own, peer);
+      const { message } = await write({ ...initiator, s, suite: { ...suite, crypto: { ...nobleCrypto, dh } } });
+      expect(await failure(() => read(responder, message))).toBe("channel.handshake");
+    },
+  );
 
   test("the log can tell why", async () => {
     const { responder } = await both(NK, suite);
