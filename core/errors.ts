@@ -18,11 +18,13 @@ export const ERRORS = {
   "channel.exhausted": { wire: 203, blame: "us" },
   "channel.deadline": { wire: 204, blame: "peer" },
   "channel.busy": { wire: 205, blame: "peer" },
+  "channel.puzzle": { wire: 206, blame: "peer" },
   // Login. Unknown user, locked user and wrong password are alike in code, bytes and time.
   "auth.rejected": { wire: 301, blame: "peer" },
   "auth.tooManyDevices": { wire: 302, blame: "peer" },
   "auth.ended": { wire: 303, blame: "peer" },
   "auth.device": { wire: 304, blame: "peer" },
+  "auth.tooManyAttempts": { wire: 305, blame: "peer" },
   // A message that is not expected in this state.
   "state.unexpected": { wire: 401, blame: "peer" },
   // The server goes away, or drops a connection that does not keep up.
@@ -52,11 +54,13 @@ export const ERRORS = {
   "text.tooLong": { wire: 0, blame: "operator" },
   "name.invalid": { wire: 0, blame: "operator" },
   "password.invalid": { wire: 0, blame: "operator" },
+  "password.weak": { wire: 0, blame: "operator" },
   "usage.invalid": { wire: 0, blame: "operator" },
   // The machine we run on: a disk, a lock, a user who pressed Ctrl-C.
   "file.failed": { wire: 0, blame: "operator" },
   "file.locked": { wire: 0, blame: "operator" },
   "port.busy": { wire: 0, blame: "operator" },
+  "server.notRunning": { wire: 0, blame: "operator" },
   "user.unknown": { wire: 0, blame: "operator" },
   "user.exists": { wire: 0, blame: "operator" },
   "host.interrupted": { wire: 0, blame: "operator" },

@@ -17,12 +17,16 @@ const proxies = list(text("an IP address or a range such as 10.0.0.0/8", parseRa
  * Noise message, of which the round number is the most that can be set, and needs at least what the longest envelope takes.
  */
 const limits = object({
+  connections: optional(integer(1, 1_000_000), 10_000),
   connectionsPerAddress: optional(integer(1, 100_000), 64),
   loginsInWork: optional(integer(1, 1024), 8),
   handshakeSeconds: optional(integer(1, 600), 10),
   loginSeconds: optional(integer(1, 3600), 60),
   frameBytes: optional(integer(20_480, 65_536), 65_536),
   devicesPerUser: optional(integer(1, 64), 8),
+  sessionFramesPerSecond: optional(integer(10, 10_000_000), 1000),
+  sessionBytesPerSecond: optional(integer(65_536, 10_000_000_000), 4_194_304),
+  auditBytes: optional(integer(65_536, 1_073_741_824), 8_388_608),
 });
 
 const serverFile = object({
@@ -34,12 +38,16 @@ const serverFile = object({
   data: optional(path, "data"),
   logLevel: optional(oneOf("debug", "info", "warn", "error"), "info"),
   trustedProxies: optional(proxies, []),
+  metricsPort: optional(integer(0, 65_535), 0),
   limits: optional(limits, new Map()),
 });
 
 const clientFile = object({ version: version(1), host, port: integer(1, 65_535), publicKey: path });
 
-/** What `sconf.json` says; `privateKey`, `users` and `data` are absolute. Port 0 lets the system choose one. */
+/**
+ * What `sconf.json` says; `privateKey`, `users` and `data` are absolute. Port 0 lets the system choose one; a
+ * `metricsPort` of 0 means none.
+ */
 export type ServerConfig = Infer<typeof serverFile> & ConfigFile;
 /** What `config.json` says; `publicKey` is absolute. */
 export type ClientConfig = Infer<typeof clientFile> & ConfigFile;

@@ -10,9 +10,8 @@ import { BACKLOG_MAX_BYTES, WAITING_FRAMES_MAX } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { Server, type ServerEffect, type ServerEvent } from "../../core/peer/server.ts";
 import type { ServerConfig } from "../host/config.ts";
-import { faultPlace } from "../host/fault.ts";
-import type { Log } from "../host/log.ts";
 import { Gate } from "./gate.ts";
+import type { Journal } from "./journal.ts";
 
 /** What the driver needs of a connection's transport. */
 export interface Socket {
@@ -36,7 +35,7 @@ interface Peer {
 
 export class Driver {
   readonly #env: Env;
-  readonly #log: Log;
+  readonly #journal: Journal;
   readonly #limits: ServerConfig["limits"];
   readonly #server: Server;
   readonly #peers = new Map<ConnectionId, Peer>();
@@ -53,11 +52,11 @@ export class Driver {
   constructor(
     env: Env,
     keys: ServerKeys,
-    options: { readonly users: Users; readonly limits: ServerConfig["limits"]; readonly log: Log },
+    options: { readonly users: Users; readonly limits: ServerConfig["limits"]; readonly journal: Journal },
   ) {
-    const { users, limits, log } = options;
+    const { users, limits, journal } = options;
     this.#env = env;
-    this.#log = log;
+    this.#journal = journal;
     this.#limits = limits;
     this.#server = new Server(env, keys, { users, devicesPerUser: limits.devicesPerUser });
     this.#gate = new Gate(limits.loginsInWork);
@@ -165,7 +164,7 @@ export class Driver {
     try {
       effects = this.#server.handle(event);
     } catch (error) {
-      this.#fault(error);
+      this.#journal.fault(error);
       effects = "connection" in event ? this.#server.handle({ ...event, kind: "end", code: "server.fault" }) : [];
     }
     const compute = effects.find((effect) => effect.kind === "compute");
@@ -196,10 +195,10 @@ export class Driver {
         break;
       case "attached":
         this.#clearDeadline(connection);
-        this.#log.info("user.login", { ...effect.device, address: peer?.socket.address ?? "" });
+        this.#journal.login(effect.device, peer?.socket.address ?? "");
         break;
       case "ended":
-        this.#logEnd(effect, peer?.socket.address ?? "");
+        this.#noteEnd(effect, peer?.socket.address ?? "");
         break;
       case "close": {
         const known = peer?.deadline === null;
@@ -217,22 +216,15 @@ export class Driver {
       if (error instanceof CodedError) {
         await this.#dispatch({ kind: "failed", connection, error });
       } else {
-        this.#fault(error);
+        this.#journal.fault(error);
         this.end(connection, "server.fault");
       }
     }
   }
 
-  #logEnd({ device, attempted, code }: Extract<ServerEffect, { kind: "ended" }>, address: string): void {
-    const reason = code === null ? {} : { code };
-    if (device !== null) this.#log.info("user.logout", { ...device, address, ...reason });
-    else if (attempted !== null) this.#log.info("login.failed", { ...attempted, address, ...reason });
-    else this.#log.debug("connection.ended", { address, ...reason });
-  }
-
-  /** A fault of ours: loud, and the connection it happened on ends. */
-  #fault(error: unknown): void {
-    this.#log.error("server.fault", { reason: faultPlace(error) });
+  #noteEnd({ device, attempted, code }: Extract<ServerEffect, { kind: "ended" }>, address: string): void {
+    if (device !== null) this.#journal.logout(device, address, code);
+    else this.#journal.refused({ cause: code, address, attempted: attempted !== null, user: attempted?.user });
   }
 
   #setDeadline(connection: ConnectionId, seconds: number): void {

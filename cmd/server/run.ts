@@ -9,6 +9,7 @@ import { createLog } from "../host/log.ts";
 import { fingerprint } from "../host/publicKey.ts";
 import { VERSION } from "../host/version.ts";
 import { Driver } from "./driver.ts";
+import { createJournal } from "./journal.ts";
 import { serverKeys } from "./keyring.ts";
 import { type Listener, listen } from "./listener.ts";
 import { listenFailure } from "./listenFailure.ts";
@@ -38,7 +39,7 @@ export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals):
   using lines = new LogLines((text) => io.stderr.write(text));
   const log = createLog({ level: config.logLevel, write: (line) => lines.add(line), nowMs: () => env.nowMs() });
   using machineKeys = serverKeys(keys, env.crypto);
-  const driver = new Driver(env, machineKeys, { users, limits: config.limits, log });
+  const driver = new Driver(env, machineKeys, { users, limits: config.limits, journal: createJournal(log) });
   const listener = open(config, driver);
   using _watch = watchFile({
     path: config.users,

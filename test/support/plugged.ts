@@ -1,7 +1,8 @@
 /** The server's driver without a network: its log, and peers that are plugged straight into it. */
-import type { ServerConfig } from "../../cmd/host/config.ts";
+import { DEFAULT_LIMITS, type ServerConfig } from "../../cmd/host/config.ts";
 import { createLog } from "../../cmd/host/log.ts";
 import { Driver, type Socket } from "../../cmd/server/driver.ts";
+import { createJournal } from "../../cmd/server/journal.ts";
 import type { Users } from "../../core/kdc/realm.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { type FixedEnv, fixedEnv, quickCrypto } from "./fixedEnv.ts";
@@ -11,14 +12,7 @@ import { Inbox, type Transport } from "./transport.ts";
 
 type Limits = ServerConfig["limits"];
 
-export const PATIENT: Limits = {
-  connectionsPerAddress: 64,
-  loginsInWork: 8,
-  handshakeSeconds: 60,
-  loginSeconds: 60,
-  frameBytes: 65_536,
-  devicesPerUser: 8,
-};
+export const PATIENT: Limits = { ...DEFAULT_LIMITS, handshakeSeconds: 60 };
 
 export type Logged = Readonly<Record<string, unknown>>;
 
@@ -40,7 +34,11 @@ export class Rig {
       this.onLog(parsed);
     };
     const log = createLog({ level: "debug", write, nowMs: () => 0 });
-    this.driver = new Driver(this.env, realm.keys, { users, limits: { ...PATIENT, ...limits }, log });
+    this.driver = new Driver(this.env, realm.keys, {
+      users,
+      limits: { ...PATIENT, ...limits },
+      journal: createJournal(log),
+    });
   }
 
   get peerEnv(): FixedEnv {

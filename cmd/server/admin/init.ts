@@ -66,6 +66,7 @@ export function realmFiles(address: RealmAddress, keys: Keyring, users: UserEntr
     data: DATA,
     logLevel: "info",
     trustedProxies: [],
+    metricsPort: 0,
     limits: DEFAULT_LIMITS,
   };
   // Nobody can connect to "every address"; this machine at least can to itself.

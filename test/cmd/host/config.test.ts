@@ -44,19 +44,19 @@ describe("a bad sconf.json is one line, exit 2, and stays as it is", () => {
     [
       "not an object",
       "[]",
-      "sconf.json: expected an object with version, host, port, privateKey, users, data, logLevel, trustedProxies, limits, found a list",
+      "sconf.json: expected an object with version, host, port, privateKey, users, data, logLevel, trustedProxies, metricsPort, limits, found a list",
     ],
     ["doubled key", '{"version": 1, "version": 1}', 'sconf.json: line 1: the key "version" is there twice'],
     ["unknown key", withServer({ prot: 1 }), "sconf.json: prot: unknown key; did you mean port?"],
     [
       "__proto__",
       '{"__proto__": {"port": 1}}',
-      "sconf.json: __proto__: unknown key; expected version, host, port, privateKey, users, data, logLevel, trustedProxies, limits",
+      "sconf.json: __proto__: unknown key; expected version, host, port, privateKey, users, data, logLevel, trustedProxies, metricsPort, limits",
     ],
     [
       "unknown limit",
       withServer({ limits: { frames: 1 } }),
-      "sconf.json: limits.frames: unknown key; expected connectionsPerAddress, loginsInWork, handshakeSeconds, loginSeconds, frameBytes, devicesPerUser",
+      "sconf.json: limits.frames: unknown key; expected connections, connectionsPerAddress, loginsInWork, handshakeSeconds, loginSeconds, frameBytes, devicesPerUser, sessionFramesPerSecond, sessionBytesPerSecond, auditBytes",
     ],
     ["deep nesting", nested, "sconf.json: line 1: nested deeper than 8 levels"],
     ["huge", " ".repeat(65_537), "sconf.json: larger than 65536 bytes"],
@@ -139,26 +139,41 @@ test("CRLF line ends and all defaults", () => {
   const config = loadServer(JSON.stringify(server, null, 2).replaceAll("\n", "\r\n"));
   expect(config).toMatchObject({ host: "127.0.0.1", port: 4040, logLevel: "info", trustedProxies: [] });
   expect(config.limits).toEqual({
+    connections: 10_000,
     connectionsPerAddress: 64,
     loginsInWork: 8,
     handshakeSeconds: 10,
     loginSeconds: 60,
     frameBytes: 65_536,
     devicesPerUser: 8,
+    sessionFramesPerSecond: 1000,
+    sessionBytesPerSecond: 4_194_304,
+    auditBytes: 8_388_608,
   });
   expect(config.limits).toEqual(DEFAULT_LIMITS);
 });
 
 test("every value can be changed", () => {
   const limits = {
+    connections: 7,
     connectionsPerAddress: 1,
     loginsInWork: 2,
     handshakeSeconds: 3,
     loginSeconds: 4,
     frameBytes: 20_480,
     devicesPerUser: 5,
+    sessionFramesPerSecond: 10,
+    sessionBytesPerSecond: 65_536,
+    auditBytes: 65_536,
   };
-  const changed = { host: "::", port: 0, logLevel: "debug", trustedProxies: ["::1", "10.1.0.0/16"], limits } as const;
+  const changed = {
+    host: "::",
+    port: 0,
+    metricsPort: 9,
+    logLevel: "debug",
+    trustedProxies: ["::1", "10.1.0.0/16"],
+    limits,
+  } as const;
   expect(loadServer(withServer(changed))).toMatchObject(changed);
 });
 
