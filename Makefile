@@ -145,7 +145,7 @@ dist-%: $(READY) FORCE
 	@rm -rf dist/$* dist/.again-$*
 	@mkdir -p dist/$* dist/.again-$*/node_modules
 	@cp -R core cmd package.json tsconfig.json dist/.again-$*
-	@cp -R node_modules/@noble dist/.again-$*/node_modules
+	@cp -R node_modules/@noble node_modules/@zxcvbn-ts dist/.again-$*/node_modules
 	@for program in server client; do \
 	  $(BUN) build $(BUILD_FLAGS) --target=bun-$* --outfile dist/$*/$$program cmd/$$program.ts >/dev/null || exit 1; \
 	  $(BUN) --cwd=dist/.again-$* build $(BUILD_FLAGS) --target=bun-$* --outfile again/$$program cmd/$$program.ts >/dev/null || exit 1; \

@@ -102,16 +102,16 @@ describe("server user", () => {
   test("add, passwd, lock, unlock, list, remove", async () => {
     using folder = await newRealm();
     const cwd = folder.path;
-    writeFileSync(folder.at("pw"), "pizza\n");
+    writeFileSync(folder.at("pw"), "the moon over a pizza\n");
     expect(await server(cwd, "user add Alice --password-file pw")).toEqual({
       ...{ exit: 0, out: "Alice is registered.\n", err: "" },
     });
-    expect((await server(cwd, "user add bob", "secret\n")).err).toBe("New password for bob: \n");
+    expect((await server(cwd, "user add bob", "a secret of our own\n")).err).toBe("New password for bob: \n");
     expect(await list(cwd)).toBe(`${line("Alice", "active", 1)}${line("bob", "active", 1)}`);
     const records = () => Array.from(users(cwd).values(), ({ record }) => record.toHex());
     const before = records();
 
-    expect((await server(cwd, "user passwd ALICE", "fudge\n")).out).toBe("Alice has a new password.\n");
+    expect((await server(cwd, "user passwd ALICE --weak", "fudge\n")).out).toBe("Alice has a new password.\n");
     expect((await server(cwd, "user lock BOB")).out).toBe("bob is locked.\n");
     expect(await list(cwd)).toBe(`${line("Alice", "active", 2)}${line("bob", "locked", 1)}`);
     const after = records();
@@ -127,6 +127,8 @@ describe("server user", () => {
     ["user add a/b", "name.invalid", ""],
     ["user add carol", "password.invalid", ""],
     ["user add carol", "password.invalid", "\n"],
+    ["user add carol", "password.weak", "pizza\n"],
+    ["user add carol --weak", "password.invalid", "\n"],
     ["user add carol --password-file no", "config.invalid", ""],
     ["user add carol --config no.json", "config.invalid", ""],
     ["user passwd carol", "user.unknown", "pw\n"],
@@ -141,7 +143,7 @@ describe("server user", () => {
 
   test("a name in other capitals is taken; removing without a terminal needs --yes", async () => {
     using folder = await newRealm();
-    await server(folder.path, "user add Alice", "pizza\n");
+    await server(folder.path, "user add Alice --weak", "pizza\n");
     const error = await rejection(server(folder.path, "user add ALICE", "pizza\n"));
     expect([error.code, error.detail]).toEqual([
       "user.exists",
