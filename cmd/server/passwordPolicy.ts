@@ -45,7 +45,7 @@ function weaknessOf(bytes: Uint8Array, user: UserName, common: readonly string[]
       return "hardly more than one of the 10,000 most common ones; take another";
     }
     if (charactersOf(unitOf(lower)) >= PASSWORD_MIN_CHARACTERS) return null;
-    return `shorter than ${PASSWORD_MIN_CHARACTERS} characters, repetitions not counted; take a longer one, such as a few words`;
+    return `shorter than ${PASSWORD_MIN_CHARACTERS} characters, not counting repetitions and runs such as abcd; take a longer one, such as a few words`;
   } finally {
     lower.fill(0);
     plain.fill(0);
@@ -87,9 +87,12 @@ function bareOf(plain: Uint8Array): Uint8Array {
   return bare.length > 0 && once.length - bare.length < PASSWORD_MIN_CHARACTERS ? unitOf(bare) : once;
 }
 
-/** The code points of UTF-8: every byte but those that continue one. */
+/** The code points of UTF-8 (every byte but those that continue one), without those that go on as in `abcd` or `4321`. */
 function charactersOf(bytes: Uint8Array): number {
-  return bytes.reduce((count, byte) => ((byte & 0xc0) === 0x80 ? count : count + 1), 0);
+  const stepTo = (at: number): number => (bytes[at] ?? 0) - (bytes[at - 1] ?? 0);
+  const goesOn = (at: number): boolean =>
+    at > 2 && Math.abs(stepTo(at)) <= 1 && [at - 1, at - 2].every((before) => stepTo(before) === stepTo(at));
+  return bytes.reduce((count, byte, at) => ((byte & 0xc0) === 0x80 || goesOn(at) ? count : count + 1), 0);
 }
 
 function isText(bytes: Uint8Array, ascii: string): boolean {

@@ -9,7 +9,7 @@ setDefaultTimeout(30_000);
 
 const COMMON = "this password is one of the 10,000 most common ones; take another, or insist with --weak";
 const SHORT =
-  "this password is shorter than 12 characters, repetitions not counted; take a longer one, such as a few words, or insist with --weak";
+  "this password is shorter than 12 characters, not counting repetitions and runs such as abcd; take a longer one, such as a few words, or insist with --weak";
 
 const REFUSALS: Readonly<Record<string, string>> = { Alice: SHORT, Bob: SHORT, Chris: COMMON, Eric: COMMON };
 

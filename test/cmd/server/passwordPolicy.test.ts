@@ -10,7 +10,7 @@ const COMMON = "this password is one of the 10,000 most common ones; take anothe
 const NEAR =
   "this password is hardly more than one of the 10,000 most common ones; take another, or insist with --weak";
 const SHORT =
-  "this password is shorter than 12 characters, repetitions not counted; take a longer one, such as a few words, or insist with --weak";
+  "this password is shorter than 12 characters, not counting repetitions and runs such as abcd; take a longer one, such as a few words, or insist with --weak";
 
 /** What is said of a password; null when nothing is. */
 async function judge(text: string, user = "Christine"): Promise<string | null> {
@@ -36,11 +36,19 @@ describe("length: code points of the NFKC form, at least 12", () => {
     ["four bytes each, just enough", "🐇🦊🐻🐼🐨🐯🦁🐮🐷🐸🐵🐔", null],
     ["longer before NFKC than after", "e\u0301x y z 7 # q", null],
     ["long enough before NFKC alone", "e\u0301e\u0300e\u0302k7#vR2m!", SHORT],
-    ["long enough after NFKC alone", "ⅷⅷ#vRk", null],
+    ["long enough after NFKC alone", "㎏㎏㎏#vR7!m", null],
     ["one character", "x", SHORT],
     ["spaces", " ".repeat(40), SHORT],
     ["a repetition", "x7!Q".repeat(5), SHORT],
     ["the same in capitals", "x7!qX7!Q", SHORT],
+    ["a run", "abcdefghijklmnop", SHORT],
+    ["a run backwards, with capitals", "zyXWvutsrqpONMl", SHORT],
+    ["digits in their order", "123456789012", SHORT],
+    ["one character, and another", "aaaaaaaaaaaaaab", SHORT],
+    ["two runs and a little more", "aaaaaabbbbbb-123456", SHORT],
+    ["a run within", "kq7#vR2m1234", SHORT],
+    ["three are no run", "kq7#vR2m!xyz", null],
+    ["a run beside enough", "kq7#vR2m!xZ4abcd", null],
     ["a repetition of enough", "kq7#vR2m!xZ4".repeat(2), null],
     ["the longest", "kq7#vR2m!xZ4 ".repeat(78), null],
   ])("%s", async (_what, text, says) => {
