@@ -2,7 +2,8 @@
 import type { Env } from "../core/env.ts";
 import type { ServerKeys, Users } from "../core/kdc/realm.ts";
 import type { ConnectionId } from "../core/peer/online.ts";
-import { Server, type ServerEffect } from "../core/peer/server.ts";
+import { Server } from "../core/peer/server.ts";
+import type { ServerEffect } from "../core/peer/serverEvents.ts";
 import { Inbox, type Transport } from "../test/support/transport.ts";
 
 /** A WebSocket to a server on this machine, open. */

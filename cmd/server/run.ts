@@ -8,6 +8,7 @@ import { lockFolder } from "../host/lock.ts";
 import { createLog } from "../host/log.ts";
 import { fingerprint } from "../host/publicKey.ts";
 import { VERSION } from "../host/version.ts";
+import { Attempts } from "./attempts.ts";
 import { Driver } from "./driver.ts";
 import { createJournal } from "./journal.ts";
 import { serverKeys } from "./keyring.ts";
@@ -15,6 +16,7 @@ import { type Listener, listen } from "./listener.ts";
 import { listenFailure } from "./listenFailure.ts";
 import { LogLines } from "./logLines.ts";
 import { expectSafeHost, openRealm } from "./realm.ts";
+import { Throttle } from "./throttle.ts";
 import { loadUsers } from "./users.ts";
 import { watchFile } from "./watch.ts";
 
@@ -36,10 +38,16 @@ export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals):
   const { config, keys, usersFile } = realm;
   const users = fromKey(config, "users", () => loadUsers(usersFile));
   using _data = lockFolder(config.data);
+  using attempts = Attempts.open(config.data);
   using lines = new LogLines((text) => io.stderr.write(text));
   const log = createLog({ level: config.logLevel, write: (line) => lines.add(line), nowMs: () => env.nowMs() });
   using machineKeys = serverKeys(keys, env.crypto);
-  const driver = new Driver(env, machineKeys, { users, limits: config.limits, journal: createJournal(log) });
+  const driver = new Driver(env, machineKeys, {
+    users,
+    limits: config.limits,
+    journal: createJournal(log),
+    throttle: new Throttle(env, attempts),
+  });
   const listener = open(config, driver);
   using _watch = watchFile({
     path: config.users,

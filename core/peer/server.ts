@@ -7,47 +7,20 @@
  */
 
 import { wipeResult } from "../crypto/jobs.ts";
-import type { JobResult } from "../crypto/provider.ts";
 import { checkPublicKey } from "../crypto/x25519.ts";
 import type { Env } from "../env.ts";
 import { CodedError, closeCodeOf, type ErrorCode } from "../errors.ts";
 import { type Address, sameAddress } from "../ids.ts";
 import { grant } from "../kdc/granting.ts";
+import type { Verdict } from "../kdc/guessing.ts";
 import { type ServerKeys, stillCounts, type Users } from "../kdc/realm.ts";
 import type { Session } from "../kdc/session.ts";
 import type { UserName } from "../name.ts";
 import { wipe } from "../secret.ts";
 import { type ClientMessage, type ServerMessage, serverFrames } from "../wire/messages.ts";
 import { type ConnectionId, Online } from "./online.ts";
-import { type Attempt, type ConnectionEffect, ServerConnection } from "./serverConnection.ts";
-
-export type ServerEvent =
-  | { readonly kind: "connected"; readonly connection: ConnectionId }
-  | { readonly kind: "frame"; readonly connection: ConnectionId; readonly bytes: Uint8Array }
-  | { readonly kind: "computed"; readonly connection: ConnectionId; readonly result: JobResult }
-  | { readonly kind: "failed"; readonly connection: ConnectionId; readonly error: unknown }
-  | { readonly kind: "disconnected"; readonly connection: ConnectionId }
-  /** Ends a connection: a deadline, or a fault of ours. */
-  | { readonly kind: "end"; readonly connection: ConnectionId; readonly code: ErrorCode }
-  /** `users.json` has changed. */
-  | { readonly kind: "users"; readonly users: Users }
-  | { readonly kind: "stop" };
-
-export type ServerEffect =
-  | (ConnectionEffect & { readonly connection: ConnectionId })
-  /** Close the transport. `closeCode` is a WebSocket close code. */
-  | { readonly kind: "close"; readonly connection: ConnectionId; readonly closeCode: number }
-  /** For the log: who came and went, and why somebody was refused. */
-  | { readonly kind: "attached"; readonly connection: ConnectionId; readonly device: Address }
-  | {
-      readonly kind: "ended";
-      readonly connection: ConnectionId;
-      /** The device whose session this was, if there was one. */
-      readonly device: Address | null;
-      /** A login was begun and not completed: a failed guess, as far as anybody can tell. */
-      readonly attempted: Attempt | null;
-      readonly code: ErrorCode | null;
-    };
+import { type ConnectionEvent, ServerConnection } from "./serverConnection.ts";
+import type { ServerEffect, ServerEvent } from "./serverEvents.ts";
 
 const CLOSE_NORMAL = 1000;
 
@@ -85,7 +58,9 @@ export class Server {
         this.#setUsers(event.users);
         break;
       case "stop":
-        for (const connection of [...this.#connections.keys()]) this.#end(connection, "server.stopping", false);
+        for (const connection of [...this.#connections.keys()]) {
+          this.#end(connection, "server.stopping", { silently: true });
+        }
         break;
       case "disconnected":
         this.#end(event.connection, null);
@@ -93,8 +68,14 @@ export class Server {
       case "end":
         this.#end(event.connection, event.code);
         break;
+      case "verdict":
+        this.#judge(event.connection, event.verdict);
+        break;
+      case "guesses":
+        this.#connections.get(event.connection)?.keepReport(event.guesses);
+        break;
       default:
-        this.#step(event);
+        this.#step(event.connection, event);
     }
     this.#flush();
     const effects = this.#effects;
@@ -102,19 +83,25 @@ export class Server {
     return effects;
   }
 
-  #step(event: Extract<ServerEvent, { kind: "frame" | "computed" | "failed" }>): void {
-    const peer = this.#connections.get(event.connection);
+  #judge(connection: ConnectionId, verdict: Verdict): void {
+    if (verdict.kind !== "wait") this.#step(connection, { kind: "admitted", admission: verdict });
+    else this.#end(connection, "auth.tooManyAttempts", { waitSeconds: verdict.seconds });
+  }
+
+  #step(connection: ConnectionId, event: ConnectionEvent): void {
+    const peer = this.#connections.get(connection);
     if (peer === undefined) {
       if (event.kind === "computed") wipeResult(event.result);
       return;
     }
     try {
       const { effects, requests } = peer.step(event, this.#users);
-      for (const effect of effects) this.#effects.push({ ...effect, connection: event.connection });
-      for (const request of requests) this.#serve(event.connection, peer, request);
+      for (const effect of effects) this.#effects.push({ ...effect, connection });
+      for (const request of requests) this.#serve(connection, peer, request);
+      if (requests.length > 0) this.#effects.push({ kind: "asked", connection, ...askedFor(requests) });
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      this.#end(event.connection, error.code);
+      this.#end(connection, error.code);
     }
   }
 
@@ -144,6 +131,7 @@ export class Server {
         break;
       case "loginStart":
       case "loginFinish":
+      case "solution":
         throw new CodedError("state.unexpected");
     }
   }
@@ -159,6 +147,8 @@ export class Server {
     const session = peer.attach({ device, ticketKey, since: this.#env.nowMs() });
     this.#online.add(session, connection);
     for (const user of this.#users.keys()) this.#send(connection, this.#presenceOf(user));
+    const { report } = proved;
+    if (report !== null && report.prefixes.length > 0) this.#send(connection, { kind: "guesses", ...report });
     this.#send(connection, { kind: "attached", name: proved.registered.name });
     this.#broadcast(this.#presenceOf(session.user), connection);
     this.#effects.push({ kind: "attached", connection, device: addressOf(session) });
@@ -236,13 +226,16 @@ export class Server {
     for (const frame of this.#keyFrames.splice(0)) frame.fill(0);
   }
 
-  /** Ends one connection and wipes what it held; the others, unless they go too, hear that the device has gone. */
-  #end(connection: ConnectionId, code: ErrorCode | null, tellOthers = true): void {
+  /**
+   * Ends one connection and wipes what it held. The others hear that the device has gone, unless they go too
+   * (`silently`).
+   */
+  #end(connection: ConnectionId, code: ErrorCode | null, { waitSeconds = 0, silently = false } = {}): void {
     const peer = this.#connections.get(connection);
     if (peer === undefined) return;
     const { session, attempted } = peer;
     this.#flush();
-    const { goodbye } = peer.end(code);
+    const { goodbye } = peer.end(code, waitSeconds);
     this.#connections.delete(connection);
     if (goodbye !== null) this.#effects.push({ kind: "transmit", connection, bytes: goodbye });
     const device = session === null ? null : addressOf(session);
@@ -250,7 +243,7 @@ export class Server {
     this.#effects.push({ kind: "ended", connection, device, attempted, code });
     if (session === null) return;
     this.#online.remove(session);
-    if (tellOthers && this.#users.has(session.user)) this.#broadcast(this.#presenceOf(session.user));
+    if (!silently && this.#users.has(session.user)) this.#broadcast(this.#presenceOf(session.user));
   }
 }
 
@@ -258,6 +251,10 @@ export class Server {
 function closeCode(code: ErrorCode | null, sealed: boolean): number {
   if (code === "server.stopping") return closeCodeOf(code);
   return code === null || sealed ? CLOSE_NORMAL : closeCodeOf(code);
+}
+
+function askedFor(requests: readonly ClientMessage[]): { readonly frames: number; readonly tickets: number } {
+  return { frames: requests.length, tickets: requests.filter(({ kind }) => kind === "ticketRequest").length };
 }
 
 function addressOf({ user, device }: Session): Address {

@@ -6,13 +6,17 @@ import { utf8 } from "../../core/bytes.ts";
 import type { Job, JobResult } from "../../core/crypto/provider.ts";
 import { codeOfWire, type ErrorCode } from "../../core/errors.ts";
 import { newMessageId } from "../../core/ids.ts";
+import type { Verdict } from "../../core/kdc/guessing.ts";
+import type { Puzzle } from "../../core/kdc/puzzle.ts";
 import type { RegisteredUser, ServerKeys } from "../../core/kdc/realm.ts";
 import { DELIVERY_MS } from "../../core/limits.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import { Client, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
-import { Server, type ServerEffect, type ServerEvent } from "../../core/peer/server.ts";
+import { Server } from "../../core/peer/server.ts";
+import type { ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import { Secret } from "../../core/secret.ts";
+import { answerOf, solutionOf } from "./answers.ts";
 import { type FixedEnv, fixedEnv } from "./fixedEnv.ts";
 import { type Actor, History, type Told } from "./history.ts";
 import { passwordOf } from "./realm.ts";
@@ -62,6 +66,7 @@ export class World implements Disposable {
   readonly #options: WorldOptions;
   readonly #choice: Seeded;
   readonly #running: Running[] = [];
+  readonly #solving: { readonly member: Member; readonly puzzle: Puzzle }[] = [];
   /** A queue that lags behind all others for a while. */
   #stalled: Item[] | null = null;
   #timers: { readonly at: number; readonly told: Told; readonly member: Member }[] = [];
@@ -179,6 +184,11 @@ export class World implements Disposable {
 
   /** Hands over the result of one job, if any is under way. */
   finishJob(): boolean {
+    const solving = this.#solving.pop();
+    if (solving !== undefined) {
+      this.#atClient(solving.member, { kind: "solved", nonce: solutionOf(solving.puzzle) });
+      return true;
+    }
     if (this.#running.length === 0) return false;
     const [{ member, at, outcome }] = this.#running.splice(this.#choice.integer(this.#running.length), 1) as [Running];
     const event =
@@ -206,6 +216,9 @@ export class World implements Disposable {
         break;
       case "compute":
         this.#compute(member, "client", effect.job);
+        break;
+      case "solve":
+        this.#solving.push({ member, puzzle: effect.puzzle });
         break;
       case "notice":
         this.history.noticed(member, effect.notice);
@@ -238,6 +251,10 @@ export class World implements Disposable {
       case "compute":
         this.#compute(member, "server", effect.job);
         break;
+      case "attempt":
+      case "proved":
+        this.#atServer(member.server, answerOf(effect, this.#verdict(effect)) as ServerEvent);
+        break;
       case "close":
         member.toClient.push(effect.closeCode);
         break;
@@ -259,6 +276,12 @@ export class World implements Disposable {
       outcome = { error };
     }
     this.#running.push({ member, at, outcome });
+  }
+
+  /** Now and then a server is busy. */
+  #verdict(effect: ServerEffect): Verdict {
+    const busy = effect.kind === "attempt" && !effect.solved && this.#choice.once(4);
+    return busy ? { kind: "puzzle", bits: 1 + this.#choice.integer(6) } : { kind: "serve" };
   }
 
   #expectWiped(owner: string): void {
