@@ -117,6 +117,11 @@ export class Connection {
     }
   }
 
+  /** The user has been shown the failed logins that were told, and need not be told again. */
+  sawGuesses(): void {
+    this.#handle({ kind: "sawGuesses" });
+  }
+
   /** Logs out, or does nothing when it is over already; resolves when the server has heard it. */
   async logout(): Promise<void> {
     this.#handle({ kind: "logout" });

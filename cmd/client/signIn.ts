@@ -2,7 +2,7 @@
 import type { Env } from "../../core/env.ts";
 import { CodedError } from "../../core/errors.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
-import type { Notice } from "../../core/peer/notices.ts";
+import type { GuessesNotice, Notice } from "../../core/peer/notices.ts";
 import type { Secret } from "../../core/secret.ts";
 import { type ClientConfig, fromKey, loadClientConfig, shortPath } from "../host/config.ts";
 import type { ExitCode } from "../host/exit.ts";
@@ -161,6 +161,13 @@ export function openPrompter(io: Io, interrupted: () => void): Prompter {
   return new Prompter({ input: io.stdin, output: io.stderr, terminal: io.isTTY, interrupted });
 }
 
+/** A person is told, who has just typed the password; a script would throw it away, and nobody would ever know. */
+function tellGuesses(guesses: GuessesNotice | null, io: Io, connection: Connection): void {
+  if (guesses === null) return;
+  io.stderr.write(`${guessLines(guesses).join("\n")}\n`);
+  connection.sawGuesses();
+}
+
 export interface OneShot extends Omit<OpenOptions, "events"> {
   readonly events: SignInEvents;
   /** False when stdin is taken. */
@@ -183,8 +190,9 @@ export async function withConnection(
     prompter ??= openPrompter(io, interrupt.fire);
     return prompter;
   };
+  let guesses: GuessesNotice | null = null;
   const notice = (told: Notice): void => {
-    if (told.kind === "guesses") io.stderr.write(`ims: ${guessLines(told).join("\n")}\n`);
+    if (told.kind === "guesses") guesses = told;
     else how.events.notice(told);
   };
   const opening = signIn(command, io, env, {
@@ -196,6 +204,7 @@ export async function withConnection(
   let connection: Connection | null = null;
   try {
     connection = await Promise.race([interrupt.promise, opening]).finally(() => prompter?.close());
+    if (prompter !== null) tellGuesses(guesses, io, connection);
     return await Promise.race([interrupt.promise, fn(connection)]);
   } finally {
     await connection?.logout();

@@ -68,7 +68,7 @@ export function guessLines({ prefixes, others }: GuessesNotice): readonly string
   );
   const more = others === 0 ? [] : [`  ${others} from elsewhere`];
   const logins = total === 1 ? "1 login with your name has" : `${total} logins with your name have`;
-  return [`Since your last login ${logins} failed:`, ...places, ...more];
+  return [`${logins} failed since you were last told:`, ...places, ...more];
 }
 
 /** When another try makes sense. */

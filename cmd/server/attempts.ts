@@ -35,6 +35,7 @@ const SCHEMA = `
   );
   CREATE INDEX guess_by_user ON guess (user, at);
   CREATE TABLE login (user TEXT NOT NULL, prefix TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (user, prefix)) WITHOUT ROWID;
+  CREATE TABLE told (user TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX login_by_prefix ON login (prefix, at);
   PRAGMA user_version = ${VERSION};`;
 
@@ -49,7 +50,7 @@ export interface Guesser {
 
 /** What an operator sees of a user. */
 export interface UserGuesses {
-  /** Since the last login, within what is remembered. */
+  /** Within `GUESS_MEMORY_MS`. */
   readonly failed: number;
   readonly inHour: number;
   readonly last: { readonly prefix: string; readonly atMs: number } | null;
@@ -116,7 +117,7 @@ export class Attempts implements Disposable {
     this.#written(() => this.#database.query("DELETE FROM guess WHERE id = ?").run(guess));
   }
 
-  /** The guess was the password: it is taken back, and the prefix is the user's. @returns what failed since the login before */
+  /** The guess was the password: it is taken back, and the prefix is the user's. @returns what failed since the user was last told */
   prove({ user, prefix }: Guesser, guess: GuessId, nowMs: number): GuessReport {
     return this.#written(() => {
       this.#database.query("DELETE FROM guess WHERE id = ?").run(guess);
@@ -125,6 +126,12 @@ export class Attempts implements Disposable {
       this.#database.query(login).run(user, prefix, nowMs);
       return report;
     });
+  }
+
+  /** The user has been told of all guesses up to that time. */
+  told(user: UserName, atMs: number): void {
+    const told = "INSERT INTO told VALUES (?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
+    this.#written(() => this.#database.query(told).run(user, atMs));
   }
 
   historyOf({ user, prefix }: Guesser, nowMs: number): GuessHistory {
@@ -153,8 +160,8 @@ export class Attempts implements Disposable {
 
   guessesOf(user: UserName, nowMs: number): UserGuesses {
     const failed = this.#row<{ count: number }>(
-      `SELECT count(*) AS count FROM guess WHERE user = ?1 AND ${SINCE_LOGIN}`,
-      user,
+      "SELECT count(*) AS count FROM guess WHERE user = ? AND at > ?",
+      ...[user, nowMs - GUESS_MEMORY_MS],
     );
     const last = this.#row<{ prefix: string; atMs: number }>(
       "SELECT prefix, at AS atMs FROM guess WHERE user = ? ORDER BY at DESC LIMIT 1",
@@ -181,7 +188,7 @@ export class Attempts implements Disposable {
     const all = this.#database
       .query<GuessSummary, [string]>(
         `SELECT prefix AS "from", count(*) AS count, min(at) AS firstMs, max(at) AS lastMs
-         FROM guess WHERE user = ?1 AND ${SINCE_LOGIN} GROUP BY prefix ORDER BY lastMs DESC`,
+         FROM guess WHERE user = ?1 AND ${SINCE_TOLD} GROUP BY prefix ORDER BY lastMs DESC`,
       )
       .all(user);
     const others = all.slice(GUESS_SUMMARIES_MAX).reduce((sum, { count }) => sum + count, 0);
@@ -220,5 +227,5 @@ export class Attempts implements Disposable {
   }
 }
 
-/** Of the guesses at `?1`: those after the last login. */
-const SINCE_LOGIN = "at > ifnull((SELECT max(at) FROM login WHERE user = ?1), 0)";
+/** Of the guesses at `?1`: those that the user has not been told of. */
+const SINCE_TOLD = "at > ifnull((SELECT at FROM told WHERE user = ?1), 0)";

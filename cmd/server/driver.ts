@@ -21,7 +21,7 @@ export interface DriverOptions {
   readonly users: Users;
   readonly limits: ServerConfig["limits"];
   readonly journal: Journal;
-  readonly throttle: Pick<Throttle, "knows" | "judge" | "prove" | "forgive">;
+  readonly throttle: Pick<Throttle, "knows" | "judge" | "prove" | "told" | "forgive">;
 }
 
 type EffectOf<K extends ServerEffect["kind"]> = Extract<ServerEffect, { kind: K }>;
@@ -174,6 +174,9 @@ export class Driver {
         peer?.clearDeadline();
         this.#journal.login(effect.device, peer?.socket.address ?? "");
         break;
+      case "guessesSeen":
+        if (peer !== undefined) this.#told(connection, peer);
+        break;
       case "asked":
         peer?.charge(effect);
         break;
@@ -215,7 +218,18 @@ export class Driver {
     peer.guess = null;
     if (guess === null) return;
     try {
-      void this.#dispatch({ kind: "guesses", connection, guesses: this.#throttle.prove(guess) });
+      const { guesses, atMs } = this.#throttle.prove(guess);
+      peer.reported = { user: guess.user, atMs };
+      void this.#dispatch({ kind: "guesses", connection, guesses });
+    } catch (error) {
+      this.#fail(connection, error);
+    }
+  }
+
+  #told(connection: ConnectionId, { reported }: Peer): void {
+    if (reported === null) return;
+    try {
+      this.#throttle.told(reported.user, reported.atMs);
     } catch (error) {
       this.#fail(connection, error);
     }

@@ -1,4 +1,5 @@
 /** One connection as the driver knows it: what waits of it, how fast it may be served, and when it is cut. */
+import type { UserName } from "../../core/name.ts";
 import type { ServerConfig } from "../host/config.ts";
 import type { Lane } from "./gate.ts";
 import { Pace } from "./pace.ts";
@@ -35,6 +36,8 @@ export class Peer implements Worker {
   readonly lane: Lane;
   /** The login under way, if it was let on. */
   guess: Guess | null = null;
+  /** The user whose login has been proved, and when: failed logins up to then are being told. */
+  reported: { readonly user: UserName; readonly atMs: number } | null = null;
   /** Its transport has gone; what it sent before that still has its turn. */
   gone = false;
   readonly #options: PeerOptions;

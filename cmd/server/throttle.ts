@@ -65,9 +65,15 @@ export class Throttle {
     return { verdict: { kind: "serve" }, guess: { id, user, prefix } };
   }
 
-  /** The guess was the password. @returns what the user has to be told */
-  prove({ id, user, prefix }: Guess): GuessReport {
-    return this.#attempts.prove({ user, prefix }, id, this.#env.nowMs());
+  /** The guess was the password. @returns what the user has to be told, and when that was so */
+  prove({ id, user, prefix }: Guess): { readonly guesses: GuessReport; readonly atMs: number } {
+    const atMs = this.#env.nowMs();
+    return { guesses: this.#attempts.prove({ user, prefix }, id, atMs), atMs };
+  }
+
+  /** The user has been told what `prove` reported at that time. */
+  told(user: UserName, atMs: number): void {
+    this.#attempts.told(user, atMs);
   }
 
   /** The guess could not be proved, for a reason of ours: it was none. */

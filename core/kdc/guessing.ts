@@ -57,7 +57,7 @@ export interface GuessSummary {
   readonly lastMs: number;
 }
 
-/** Logins of a user that failed since the last one that did not. */
+/** Logins of a user that failed since the user was last told. */
 export interface GuessReport {
   /** Those prefixes that guessed last, at most `GUESS_SUMMARIES_MAX`. */
   readonly prefixes: readonly GuessSummary[];

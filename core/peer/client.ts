@@ -43,6 +43,8 @@ export type ClientEvent =
   /** The nonce that solves the puzzle of a `solve`. */
   | { readonly kind: "solved"; readonly nonce: Uint8Array }
   | { readonly kind: "send"; readonly id: MessageId; readonly to: string; readonly text: string }
+  /** The user has been shown the `guesses` notice, and need not be told again. */
+  | { readonly kind: "sawGuesses" }
   | { readonly kind: "giveUp"; readonly id: MessageId }
   | { readonly kind: "logout" }
   /** The transport has gone; `code` is what its close code said. */
@@ -140,6 +142,9 @@ export class Client {
         break;
       case "send":
         this.#run(this.#session().send(event.id, event.to, event.text));
+        break;
+      case "sawGuesses":
+        this.#transmit([{ kind: "guessesSeen" }]);
         break;
       case "giveUp":
         if (this.#phase.phase === "session") this.#run(this.#phase.session.giveUp(event.id));

@@ -27,7 +27,7 @@ export interface UndeliveredNotice {
   readonly reason: Undelivered;
 }
 
-/** Logins of this user that failed since the last one that did not. */
+/** Logins of this user that failed since the user was last told; whoever shows it says `sawGuesses`. */
 export interface GuessesNotice extends GuessReport {
   readonly kind: "guesses";
 }

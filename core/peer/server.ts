@@ -129,6 +129,9 @@ export class Server {
       case "logout":
         this.#end(connection, null);
         break;
+      case "guessesSeen":
+        this.#effects.push({ kind: "guessesSeen", connection });
+        break;
       case "loginStart":
       case "loginFinish":
       case "solution":

@@ -25,6 +25,8 @@ export type ServerEvent =
 
 export type ServerEffect =
   | (ConnectionEffect & { readonly connection: ConnectionId })
+  /** The user has been shown the `guesses` of this login. */
+  | { readonly kind: "guessesSeen"; readonly connection: ConnectionId }
   /** What a session has asked for in one record: it may be made to wait before the next. */
   | { readonly kind: "asked"; readonly connection: ConnectionId; readonly frames: number; readonly tickets: number }
   /** Close the transport. `closeCode` is a WebSocket close code. */

@@ -67,7 +67,9 @@ const Goodbye = struct({ reason: uint(2), waitSeconds: uint(2) });
 /** Asks for proof of work before the login is answered. Padded. */
 const Puzzle = struct({ bits: uint(1, PUZZLE_MAX_BITS, 1) });
 const GuessSummary = struct({ from: text(PREFIX_MAX_BYTES), count: uint(4), firstMs: time, lastMs: time });
-/** Logins of this user that failed since the last one that did not; `others` from prefixes that are not in the list. */
+/** The user has been shown the `Guesses` of this login: they are not told again. */
+const GuessesSeen = struct({});
+/** Logins of this user that failed since the user was last told; `others` from prefixes that are not in the list. */
 const Guesses = struct({ prefixes: list(GuessSummary, GUESS_SUMMARIES_MAX), others: uint(4) });
 
 /** Client to server. */
@@ -80,6 +82,7 @@ export const CLIENT_MESSAGES = {
   acknowledge: { type: 6, codec: Acknowledge },
   logout: { type: 7, codec: Logout },
   solution: { type: 8, codec: Solution },
+  guessesSeen: { type: 9, codec: GuessesSeen },
 } as const;
 
 /** Server to client. */

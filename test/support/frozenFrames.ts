@@ -49,6 +49,7 @@ const TABLE: readonly (readonly [Message, string])[] = [
   [{ kind: "acknowledge", message, user, device }, `06 001c ${id} ${address}`],
   [{ kind: "logout" }, "07 0000"],
   [{ kind: "solution", nonce: filled(8, 0x55) }, `08 0008 ${"55".repeat(8)}`],
+  [{ kind: "guessesSeen" }, "09 0000"],
   [{ kind: "loginResponse", ke2: filled(320, 0x22) }, `40 0140 ${"22".repeat(320)}`],
   [
     { kind: "presence", name: "Al", devices: [device, device] },

@@ -54,6 +54,7 @@ const CLIENT_ARBITRARIES: Arbitraries<ClientMessage> = {
   send: fc.record({ kind: fc.constant("send"), message, user, device, envelope }),
   acknowledge: fc.record({ kind: fc.constant("acknowledge"), message, user, device }),
   logout: fc.record({ kind: fc.constant("logout") }),
+  guessesSeen: fc.record({ kind: fc.constant("guessesSeen") }),
   solution: fc.record({ kind: fc.constant("solution"), nonce: exactly(8) }),
 };
 

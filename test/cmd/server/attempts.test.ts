@@ -93,21 +93,26 @@ describe("where users log in from", () => {
     expect(attempts.isKnown("192.0.2.0/24", NOW + KNOWN_PREFIX_MS)).toBe(false);
   });
 
-  test("a login reports what failed since the one before, by prefix, latest first", () => {
+  test("a login reports what failed since the user was last told, by prefix, latest first", () => {
     const report = (atMs: number) => login(by("alice"), atMs);
     expect(report(NOW)).toEqual({ prefixes: [], others: 0 });
     fail(by("alice", "a"), 2, NOW + 10);
     fail(by("alice", "b"), 1, NOW + 20);
     fail(by("alice", "a"), 1, NOW + 15);
     fail(by("bob", "c"), 1, NOW + 30);
-    expect(report(NOW + 100)).toEqual({
-      prefixes: [
-        { from: "b", count: 1, firstMs: NOW + 20, lastMs: NOW + 20 },
-        { from: "a", count: 3, firstMs: NOW + 10, lastMs: NOW + 15 },
-      ],
-      others: 0,
-    });
-    expect(report(NOW + 200)).toEqual({ prefixes: [], others: 0 });
+    for (const atMs of [NOW + 90, NOW + 100])
+      expect(report(atMs)).toEqual({
+        prefixes: [
+          { from: "b", count: 1, firstMs: NOW + 20, lastMs: NOW + 20 },
+          { from: "a", count: 3, firstMs: NOW + 10, lastMs: NOW + 15 },
+        ],
+        others: 0,
+      });
+    fail(by("alice", "d"), 1, NOW + 101);
+    attempts.told(parseUserName("alice"), NOW + 100);
+    attempts.told(parseUserName("alice"), NOW + 50); // an older login whose user looked later
+    const late = { from: "d", count: 1, firstMs: NOW + 101, lastMs: NOW + 101 };
+    expect(report(NOW + 200)).toEqual({ prefixes: [late], others: 0 });
   });
 
   test("of more prefixes than are told, the number of guesses is", () => {
@@ -119,7 +124,7 @@ describe("where users log in from", () => {
 });
 
 describe("what an operator sees and does", () => {
-  test("failures since the last login, in the hour, and the last one", () => {
+  test("failures of a day and of the hour, and the last one", () => {
     expect(attempts.guessesOf(parseUserName("alice"), NOW)).toEqual({ failed: 0, inHour: 0, last: null });
     fail(by("alice", "a"), 2, NOW - 2 * HOUR);
     fail(by("alice", "b"), 1, NOW - 1);

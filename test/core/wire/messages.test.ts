@@ -44,6 +44,7 @@ describe("type numbers", () => {
       [6, "acknowledge"],
       [7, "logout"],
       [8, "solution"],
+      [9, "guessesSeen"],
       [64, "loginResponse"],
       [65, "presence"],
       [66, "unregistered"],
