@@ -170,9 +170,18 @@ export class Attempts implements Disposable {
     return { failed: failed?.count ?? 0, inHour: this.#inHour(user, nowMs), last };
   }
 
-  /** Forgets every guess at a user, for good. */
+  /** Forgets every guess at a user. */
   clear(user: UserName): void {
     this.#written(() => this.#database.query("DELETE FROM guess WHERE user = ?").run(user));
+  }
+
+  /** Forgets all of a user who is no longer one: whoever gets the name next has none of it. */
+  forget(user: UserName): void {
+    this.#written(() => {
+      for (const table of ["guess", "login", "told"]) {
+        this.#database.query(`DELETE FROM ${table} WHERE user = ?`).run(user);
+      }
+    });
   }
 
   [Symbol.dispose](): void {
