@@ -59,7 +59,12 @@ export class MemoryServer {
       if (effect.kind === "transmit") this.#inboxes.get(effect.connection)?.push(effect.bytes);
       else if (effect.kind === "close") this.#inboxes.get(effect.connection)?.end();
       else if (effect.kind === "compute") void this.#compute(effect);
+      else if (effect.kind === "wake") this.#wake(effect.afterMs);
     }
+  }
+
+  #wake(afterMs: number): void {
+    setTimeout(() => this.#run(this.#server.handle({ kind: "awake" })), afterMs);
   }
 
   async #compute({ connection, job }: Extract<ServerEffect, { kind: "compute" }>): Promise<void> {

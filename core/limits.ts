@@ -83,5 +83,7 @@ export const WAITING_FRAMES_MAX = 4;
 export const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
 /** Without any movement for this long, pings included, a connection is dead. */
 export const IDLE_SECONDS = 60;
+/** Changes of presence within this time are told together: no person notices, and a crowd that logs in costs less. */
+export const PRESENCE_MS = 50;
 /** A server that is told to stop serves sessions for this long, so that what is on its way is still routed. */
 export const DRAIN_MS = 500;

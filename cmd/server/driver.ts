@@ -9,7 +9,7 @@ import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { BACKLOG_MAX_BYTES, WAITING_FRAMES_MAX } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { Server } from "../../core/peer/server.ts";
-import type { ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
+import type { PeerEffect, ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import type { ServerConfig } from "../host/config.ts";
 import { Gate } from "./gate.ts";
 import type { Journal } from "./journal.ts";
@@ -38,6 +38,8 @@ export class Driver {
   /** Each with the peer it is for, who may be forgotten before its turn. */
   readonly #effects: (readonly [effect: ServerEffect, peer: Peer | undefined])[] = [];
   #running = false;
+  /** What the machine has asked for with its last `wake`. */
+  #wakeTimer: ReturnType<typeof setTimeout> | null = null;
   #draining = false;
   #lastId = 0;
 
@@ -118,6 +120,7 @@ export class Driver {
   /** Says goodbye to everybody and wipes every session. */
   stop(): void {
     void this.#dispatch({ kind: "stop" });
+    if (this.#wakeTimer !== null) clearTimeout(this.#wakeTimer);
   }
 
   /** The turn of the oldest frame that waits, unless it has been dealt with already. */
@@ -139,7 +142,9 @@ export class Driver {
       effects = "connection" in event ? this.#server.handle({ ...event, kind: "end", code: "server.fault" }) : [];
     }
     const compute = effects.find((effect) => effect.kind === "compute");
-    for (const effect of effects) this.#effects.push([effect, this.#peers.get(effect.connection)]);
+    for (const effect of effects) {
+      this.#effects.push([effect, "connection" in effect ? this.#peers.get(effect.connection) : undefined]);
+    }
     if (!this.#running) this.#runAll();
     return compute === undefined ? undefined : this.#compute(compute.connection, compute.job);
   }
@@ -147,13 +152,21 @@ export class Driver {
   #runAll(): void {
     this.#running = true;
     try {
-      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) this.#run(...next);
+      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) {
+        const [effect, peer] = next;
+        if (effect.kind === "wake") this.#wake(effect.afterMs);
+        else this.#run(effect, peer);
+      }
     } finally {
       this.#running = false;
     }
   }
 
-  #run(effect: ServerEffect, peer: Peer | undefined): void {
+  #wake(afterMs: number): void {
+    this.#wakeTimer = setTimeout(() => void this.#dispatch({ kind: "awake" }), afterMs);
+  }
+
+  #run(effect: PeerEffect, peer: Peer | undefined): void {
     const { connection } = effect;
     switch (effect.kind) {
       case "transmit":

@@ -15,10 +15,13 @@ import { grant } from "../kdc/granting.ts";
 import type { Verdict } from "../kdc/guessing.ts";
 import { type ServerKeys, stillCounts, type Users } from "../kdc/realm.ts";
 import type { Session } from "../kdc/session.ts";
+import { PRESENCE_MS } from "../limits.ts";
 import type { UserName } from "../name.ts";
 import { wipe } from "../secret.ts";
-import { type ClientMessage, type ServerMessage, serverFrames } from "../wire/messages.ts";
+import type { ClientMessage, ServerMessage } from "../wire/messages.ts";
 import { type ConnectionId, Online } from "./online.ts";
+import { Outgoing } from "./outgoing.ts";
+import { Presences } from "./presences.ts";
 import { type ConnectionEvent, ServerConnection } from "./serverConnection.ts";
 import type { ServerEffect, ServerEvent } from "./serverEvents.ts";
 
@@ -30,18 +33,18 @@ export class Server {
   readonly #devicesPerUser: number;
   readonly #connections = new Map<ConnectionId, ServerConnection>();
   readonly #online = new Online();
+  readonly #outgoing = new Outgoing();
+  readonly #presences: Presences;
   #users: Users;
   #effects: ServerEffect[] = [];
-  /** Frames to each session, sealed together when the event has been dealt with. */
-  readonly #outgoing = new Map<ConnectionId, Uint8Array[]>();
-  /** Those of them that hold a conversation key: wiped once sealed. */
-  readonly #keyFrames: Uint8Array[] = [];
 
   constructor(env: Env, keys: ServerKeys, start: { readonly users: Users; readonly devicesPerUser: number }) {
     this.#env = env;
     this.#keys = keys;
     this.#users = start.users;
     this.#devicesPerUser = start.devicesPerUser;
+    const nameOf = (user: UserName) => this.#users.get(user)?.name ?? user;
+    this.#presences = new Presences({ online: this.#online, outgoing: this.#outgoing, nameOf });
   }
 
   get online(): { readonly users: number; readonly devices: number; readonly connections: number } {
@@ -56,6 +59,9 @@ export class Server {
         break;
       case "users":
         this.#setUsers(event.users);
+        break;
+      case "awake":
+        this.#presences.tellRest();
         break;
       case "stop":
         for (const connection of [...this.#connections.keys()]) {
@@ -78,6 +84,7 @@ export class Server {
         this.#step(event.connection, event);
     }
     this.#flush();
+    if (this.#presences.startsTimer()) this.#effects.push({ kind: "wake", afterMs: PRESENCE_MS });
     const effects = this.#effects;
     this.#effects = [];
     return effects;
@@ -149,16 +156,17 @@ export class Server {
     const { device, ticketKey } = request;
     const session = peer.attach({ device, ticketKey, since: this.#env.nowMs() });
     this.#online.add(session, connection);
-    for (const user of this.#users.keys()) this.#send(connection, this.#presenceOf(user));
+    this.#presences.tellAll(connection, this.#users.keys());
     const { report } = proved;
     if (report !== null && report.prefixes.length > 0) this.#send(connection, { kind: "guesses", ...report });
     this.#send(connection, { kind: "attached", name: proved.registered.name });
-    this.#broadcast(this.#presenceOf(session.user), connection);
+    this.#presences.changed(session.user, connection);
     this.#effects.push({ kind: "attached", connection, device: addressOf(session) });
   }
 
   #grant(connection: ConnectionId, asker: Session, peer: Address): void {
     const { user, device } = peer;
+    this.#presences.tellFirst(connection, user);
     const to = this.#online.connectionOf(peer);
     const session = to === null ? null : this.#connections.get(to)?.session;
     if (session == null || sameAddress(peer, asker)) {
@@ -166,20 +174,22 @@ export class Server {
       return;
     }
     const { conversation, key, ticket } = grant(this.#env, this.#keys.staticKey, asker, session);
-    const frame = serverFrames.encode({ kind: "grant", user, device, conversation, key, ticket });
+    this.#outgoing.sendKey(connection, { kind: "grant", user, device, conversation, key, ticket });
     wipe(key);
-    this.#queue(connection, frame);
-    this.#keyFrames.push(frame);
   }
 
   #route(connection: ConnectionId, sender: Session, request: Extract<ClientMessage, { kind: "send" }>): void {
     const { message, user, device, envelope } = request;
     const to = sameAddress(request, sender) ? null : this.#online.connectionOf(request);
+    // Devices that the sender has not heard of get the message too, as long as it is not confirmed.
+    this.#presences.tellFirst(connection, user);
+    this.#presences.tellFirst(connection, sender.user);
     if (to === null) {
       this.#send(connection, { kind: "bounced", message, user, device });
       return;
     }
     const from = { user: sender.user, device: sender.device };
+    this.#presences.tellFirst(to, sender.user);
     this.#send(to, { kind: "delivery", message, ...from, receivedAt: this.#env.nowMs(), envelope });
   }
 
@@ -192,41 +202,20 @@ export class Server {
       const { user, registered } = peer.proved;
       if (!stillCounts(registered, users.get(user))) this.#end(connection, "auth.ended");
     }
-    for (const user of before.keys()) if (!users.has(user)) this.#broadcast({ kind: "unregistered", user });
-    for (const [user, { name }] of users) {
-      if (before.get(user)?.name !== name) this.#broadcast(this.#presenceOf(user));
-    }
-  }
-
-  #presenceOf(user: UserName): ServerMessage {
-    return { kind: "presence", name: this.#users.get(user)?.name ?? user, devices: this.#online.devicesOf(user) };
-  }
-
-  #broadcast(message: ServerMessage, except?: ConnectionId): void {
-    const frame = serverFrames.encode(message);
-    for (const connection of this.#online.connections()) {
-      if (connection !== except) this.#queue(connection, frame);
-    }
+    for (const user of before.keys()) if (!users.has(user)) this.#presences.unregistered(user);
+    for (const [user, { name }] of users) if (before.get(user)?.name !== name) this.#presences.changed(user);
   }
 
   #send(connection: ConnectionId, message: ServerMessage): void {
-    this.#queue(connection, serverFrames.encode(message));
-  }
-
-  #queue(connection: ConnectionId, frame: Uint8Array): void {
-    const queue = this.#outgoing.get(connection);
-    if (queue === undefined) this.#outgoing.set(connection, [frame]);
-    else queue.push(frame);
+    this.#outgoing.send(connection, message);
   }
 
   #flush(): void {
-    for (const [connection, frames] of this.#outgoing) {
+    this.#outgoing.flush((connection, frames) => {
       for (const bytes of this.#connections.get(connection)?.seal(frames) ?? []) {
         this.#effects.push({ kind: "transmit", connection, bytes });
       }
-    }
-    this.#outgoing.clear();
-    for (const frame of this.#keyFrames.splice(0)) frame.fill(0);
+    });
   }
 
   /**
@@ -246,7 +235,7 @@ export class Server {
     this.#effects.push({ kind: "ended", connection, device, attempted, code });
     if (session === null) return;
     this.#online.remove(session);
-    if (!silently && this.#users.has(session.user)) this.#broadcast(this.#presenceOf(session.user));
+    if (!silently && this.#users.has(session.user)) this.#presences.changed(session.user);
   }
 }
 

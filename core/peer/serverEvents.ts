@@ -21,9 +21,20 @@ export type ServerEvent =
   | { readonly kind: "guesses"; readonly connection: ConnectionId; readonly guesses: GuessReport }
   /** `users.json` has changed. */
   | { readonly kind: "users"; readonly users: Users }
+  /** The timer of a `wake` is over. */
+  | { readonly kind: "awake" }
   | { readonly kind: "stop" };
 
-export type ServerEffect =
+export type ServerEffect = PeerEffect | WakeEffect;
+
+/** Asks for an `awake` after `afterMs`. One such timer runs at most; a server that stops needs none. */
+export interface WakeEffect {
+  readonly kind: "wake";
+  readonly afterMs: number;
+}
+
+/** What concerns one connection. */
+export type PeerEffect =
   | (ConnectionEffect & { readonly connection: ConnectionId })
   /** The user has been shown the `guesses` of this login. */
   | { readonly kind: "guessesSeen"; readonly connection: ConnectionId }

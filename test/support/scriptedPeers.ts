@@ -42,6 +42,8 @@ export class ScriptedServer {
   readonly effects: ServerEffect[] = [];
   /** What becomes of a login that has begun. */
   judge: (attempt: Extract<ServerEffect, { kind: "attempt" }>) => Verdict = () => ({ kind: "serve" });
+  /** While true the timers that the server asks for wait for `awake`; else they are over as soon as they begin. */
+  holdTimers = false;
   readonly #peers = new Map<ConnectionId, RawPeer>();
 
   constructor(keys: ServerKeys, users: Users, devicesPerUser = 8) {
@@ -70,6 +72,10 @@ export class ScriptedServer {
   handle(event: ServerEvent): void {
     for (const effect of this.server.handle(event)) {
       this.effects.push(effect);
+      if (effect.kind === "wake") {
+        if (!this.holdTimers) this.handle({ kind: "awake" });
+        continue;
+      }
       const { connection } = effect;
       const answer = answerOf(effect, effect.kind === "attempt" ? this.judge(effect) : undefined);
       if (answer !== null) this.handle(answer);
@@ -81,8 +87,10 @@ export class ScriptedServer {
 
   /** Why the server ended that connection; undefined while it has not. */
   endOf(peer: RawPeer): ErrorCode | null | undefined {
-    const found = this.effects.find(({ kind, connection }) => kind === "ended" && connection === peer.connection);
-    return found?.kind === "ended" ? found.code : undefined;
+    for (const effect of this.effects) {
+      if (effect.kind === "ended" && effect.connection === peer.connection) return effect.code;
+    }
+    return undefined;
   }
 }
 
