@@ -8,7 +8,7 @@ import { CodedError, type ErrorCode } from "../../core/errors.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { BACKLOG_MAX_BYTES, WAITING_FRAMES_MAX } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
-import { Server } from "../../core/peer/server.ts";
+import { Server, type SessionInfo } from "../../core/peer/server.ts";
 import type { ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import type { ServerConfig } from "../host/config.ts";
 import { Gate } from "./gate.ts";
@@ -22,6 +22,16 @@ export interface DriverOptions {
   readonly limits: ServerConfig["limits"];
   readonly journal: Journal;
   readonly throttle: Pick<Throttle, "knows" | "judge" | "prove" | "forgive">;
+}
+
+/** What waits. */
+export interface Queues {
+  /** Frames of those who are not logged in, for their turn at the gate. */
+  readonly gate: number;
+  /** Frames of sessions, for their turn. */
+  readonly sessionFrames: number;
+  /** Bytes for peers that do not read fast enough. */
+  readonly sendBytes: number;
 }
 
 type EffectOf<K extends ServerEffect["kind"]> = Extract<ServerEffect, { kind: K }>;
@@ -53,6 +63,22 @@ export class Driver {
 
   get online(): Server["online"] {
     return this.#server.online;
+  }
+
+  get queues(): Queues {
+    let [sessionFrames, sendBytes] = [0, 0];
+    for (const { stranger, waiting, socket } of this.#peers.values()) {
+      if (!stranger) sessionFrames += waiting;
+      sendBytes += socket.bufferedBytes;
+    }
+    return { gate: this.#gate.waiting, sessionFrames, sendBytes };
+  }
+
+  /** Whom a session key is held for, and where they are. */
+  sessions(): readonly (SessionInfo & { readonly address: string })[] {
+    return this.#server
+      .sessions()
+      .map((session) => ({ ...session, address: this.#peers.get(session.connection)?.socket.address ?? "" }));
   }
 
   /** Once the server is stopping, the connection is ended at once. */

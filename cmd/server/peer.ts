@@ -12,6 +12,8 @@ export interface Socket {
   /** `known`: the peer had a session, and so is no stranger. */
   close(code: number, known: boolean): void;
   readonly address: string;
+  /** What it has not read yet, in our memory. */
+  readonly bufferedBytes: number;
 }
 
 /** Pings of one connection that may come at once; a client sends none, a browser or proxy one now and then. */
