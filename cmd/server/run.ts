@@ -16,6 +16,7 @@ import { serverKeys } from "./keyring.ts";
 import { type Listener, listen } from "./listener.ts";
 import { listenFailure } from "./listenFailure.ts";
 import { LogLines } from "./logLines.ts";
+import { openOperating } from "./operating.ts";
 import { expectSafeHost, openRealm } from "./realm.ts";
 import { Throttle } from "./throttle.ts";
 import { loadUsers } from "./users.ts";
@@ -52,6 +53,12 @@ export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals):
     journal,
     throttle: new Throttle(env, attempts),
   });
+  const host = config.host;
+  const realmFingerprint = fingerprint(env.crypto, keys.publicKey);
+  await using _operating = openOperating(config, {
+    ...{ driver, journal, audit, nowMs, host, fingerprint: realmFingerprint },
+    ...{ users: () => users, port: () => listener.port },
+  });
   const listener = open(config, driver);
   using _watch = watchFile({
     path: config.users,
@@ -65,10 +72,10 @@ export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals):
       log.error("users.refused", { file: usersFile.name, reason: detail, note: "the last good users stay" }),
   });
   journal.administration("server.listening", {
-    host: config.host,
+    host,
     port: listener.port,
     users: users.size,
-    fingerprint: fingerprint(env.crypto, keys.publicKey),
+    fingerprint: realmFingerprint,
     version: VERSION,
     ...(keys.demo ? { note: "demo realm: everybody knows its key" } : {}),
   });
