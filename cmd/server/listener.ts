@@ -141,6 +141,9 @@ function pathOf(url: string): string {
 function socketOf(ws: ServerWebSocket<Data>) {
   return {
     address: ws.data.address,
+    get bufferedBytes() {
+      return ws.getBufferedAmount();
+    },
     send: (bytes: Uint8Array) => ws.sendBinary(bytes) !== 0 || ws.readyState !== WebSocket.OPEN,
     close(code: number, known: boolean) {
       ws.data.lingers = !known;
