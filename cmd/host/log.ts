@@ -16,12 +16,13 @@ const TEXT_FIELDS = [
   "fingerprint",
   "host",
   "note",
+  "prefix",
   "reason",
   "signal",
   "user",
   "version",
 ] as const;
-const NUMBER_FIELDS = ["connections", "devices", "port", "users"] as const;
+const NUMBER_FIELDS = ["connections", "count", "devices", "port", "prefixes", "users"] as const;
 
 export type LogFields = { readonly [K in (typeof TEXT_FIELDS)[number]]?: string } & {
   readonly [K in (typeof NUMBER_FIELDS)[number]]?: number;
@@ -45,15 +46,15 @@ export function createLog({ level, write, nowMs }: LogOptions): Log {
   const at = (own: LogLevel): LogEvent => {
     if (LEVELS.indexOf(own) < LEVELS.indexOf(level)) return () => {};
     return (event, fields = {}) => {
-      const line = { time: new Date(nowMs()).toISOString(), level: own, event, ...listed(fields) };
+      const line = { time: new Date(nowMs()).toISOString(), level: own, event, ...listedFields(fields) };
       write(`${asciiJson(line)}\n`);
     };
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-/** Types can be cast away, so what they say is checked once more. */
-function listed(fields: LogFields): Record<string, string | number> {
+/** What of `fields` may be written down. Types can be cast away, so what they say is checked once more. */
+export function listedFields(fields: LogFields): Record<string, string | number> {
   const out: Record<string, string | number> = {};
   for (const key of TEXT_FIELDS) {
     const value: unknown = fields[key];

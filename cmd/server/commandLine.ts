@@ -19,9 +19,10 @@ export const SERVER_HELP = `server: private messaging for a group that runs its 
   server user passwd NAME       set a new password
   server user remove NAME       remove a user (asks; --yes does not)
   server user lock NAME         refuse logins and end the ones there are
-  server user unlock NAME       the opposite
-  server user list              who is registered (--json)
+  server user unlock NAME       the opposite; forgets failed logins too
+  server user list              who is registered, and failed logins (--json)
   server key show               fingerprint of the public key
+  server status                 what a running server holds (--json, --all)
 
   --config FILE                 instead of sconf.json (also: IMS_SCONF)
   --password-file FILE          for user add and passwd, instead of a prompt
@@ -41,6 +42,7 @@ const OPTIONS = {
   weak: { type: "flag" },
   yes: { type: "flag" },
   json: { type: "flag" },
+  all: { type: "flag" },
   help: { type: "flag", short: "h" },
   version: { type: "flag" },
 } as const satisfies OptionSpecs;
@@ -88,12 +90,20 @@ export interface ListCommand extends WithConfig {
   readonly json: boolean;
 }
 
+export interface StatusCommand extends WithConfig {
+  readonly kind: "status";
+  readonly json: boolean;
+  /** Every session, however many there are. */
+  readonly all: boolean;
+}
+
 export type UserCommand = PasswordCommand | RemoveCommand | LockCommand | ListCommand;
 
 /** What `server` does besides running. */
 export type AdminCommand =
   | InitCommand
   | UserCommand
+  | StatusCommand
   | (WithConfig & { readonly kind: "check" })
   | (WithConfig & { readonly kind: "keyShow" });
 
@@ -109,7 +119,7 @@ export function parseServerCommand(argv: readonly string[]): ServerCommand {
   if (options.help) return { kind: "help" };
   if (options.version) return { kind: "version" };
   const [first = "run", ...rest] = words;
-  const kind = expectWord(first, ["run", "init", "check", "user", "key"] as const, "command");
+  const kind = expectWord(first, ["run", "init", "check", "user", "key", "status"] as const, "command");
   switch (kind) {
     case "run":
     case "check":
@@ -120,6 +130,10 @@ export function parseServerCommand(argv: readonly string[]): ServerCommand {
       return parseInit(options, rest);
     case "user":
       return parseUser(options, rest);
+    case "status":
+      expectOptions(kind, options, ["config", "json", "all"]);
+      expectNoWords(kind, rest);
+      return { kind, json: options.json === true, all: options.all === true, config: options.config };
     case "key":
       expectWord(rest[0] ?? "", ["show"], "key command");
       expectOptions("key show", options, ["config"]);

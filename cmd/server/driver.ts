@@ -8,70 +8,94 @@ import { CodedError, type ErrorCode } from "../../core/errors.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { BACKLOG_MAX_BYTES, WAITING_FRAMES_MAX } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
-import { Server, type ServerEffect, type ServerEvent } from "../../core/peer/server.ts";
+import { Server, type SessionInfo } from "../../core/peer/server.ts";
+import type { PeerEffect, ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import type { ServerConfig } from "../host/config.ts";
 import { Gate } from "./gate.ts";
 import type { Journal } from "./journal.ts";
+import { Peer, type Socket } from "./peer.ts";
+import type { Throttling } from "./throttle.ts";
+import { Turns } from "./turns.ts";
 
-/** What the driver needs of a connection's transport. */
-export interface Socket {
-  /** False when the bytes were dropped, because the peer does not read. */
-  send(bytes: Uint8Array): boolean;
-  /** `known`: the peer had a session, and so is no stranger. */
-  close(code: number, known: boolean): void;
-  readonly address: string;
+export interface DriverOptions {
+  readonly users: Users;
+  readonly limits: ServerConfig["limits"];
+  readonly journal: Journal;
+  readonly throttle: Throttling;
 }
 
-interface Peer {
-  readonly socket: Socket;
-  /** Cut when it passes; null once there is a session. */
-  deadline: ReturnType<typeof setTimeout> | null;
-  /** Frames that wait for the gate or for a turn, oldest first: nothing of this peer may overtake them. */
-  readonly waiting: Uint8Array[];
-  waitingBytes: number;
-  /** Its transport has gone; what it sent before that still has its turn. */
-  gone: boolean;
+/** What waits. */
+export interface Queues {
+  /** Frames of those who are not logged in, for their turn at the gate. */
+  readonly gate: number;
+  /** Frames of sessions, for their turn. */
+  readonly sessionFrames: number;
+  /** Bytes for peers that do not read fast enough. */
+  readonly sendBytes: number;
 }
+
+type EffectOf<K extends ServerEffect["kind"]> = Extract<ServerEffect, { kind: K }>;
 
 export class Driver {
   readonly #env: Env;
   readonly #journal: Journal;
+  readonly #throttle: Throttling;
   readonly #limits: ServerConfig["limits"];
   readonly #server: Server;
   readonly #peers = new Map<ConnectionId, Peer>();
   readonly #gate: Gate;
+  readonly #turns = new Turns();
   /** Each with the peer it is for, who may be forgotten before its turn. */
   readonly #effects: (readonly [effect: ServerEffect, peer: Peer | undefined])[] = [];
   #running = false;
-  /** Sessions that have had their turn, or wait for the next. */
-  readonly #turns = new Map<ConnectionId, Peer>();
-  #turnScheduled = false;
+  /** What the machine has asked for with its last `wake`. */
+  #wakeTimer: ReturnType<typeof setTimeout> | null = null;
   #draining = false;
   #lastId = 0;
 
-  constructor(
-    env: Env,
-    keys: ServerKeys,
-    options: { readonly users: Users; readonly limits: ServerConfig["limits"]; readonly journal: Journal },
-  ) {
-    const { users, limits, journal } = options;
+  constructor(env: Env, keys: ServerKeys, options: DriverOptions) {
+    const { users, limits, journal, throttle } = options;
     this.#env = env;
     this.#journal = journal;
+    this.#throttle = throttle;
     this.#limits = limits;
     this.#server = new Server(env, keys, { users, devicesPerUser: limits.devicesPerUser });
-    this.#gate = new Gate(limits.loginsInWork);
+    this.#gate = new Gate(() => this.#limits.loginsInWork);
   }
 
   get online(): Server["online"] {
     return this.#server.online;
   }
 
+  get queues(): Queues {
+    let [sessionFrames, sendBytes] = [0, 0];
+    for (const { stranger, waiting, socket } of this.#peers.values()) {
+      if (!stranger) sessionFrames += waiting;
+      sendBytes += socket.bufferedBytes;
+    }
+    return { gate: this.#gate.waiting, sessionFrames, sendBytes };
+  }
+
+  /** Whom a session key is held for, and where they are. */
+  sessions(): readonly (SessionInfo & { readonly address: string })[] {
+    return this.#server
+      .sessions()
+      .map((session) => ({ ...session, address: this.#peers.get(session.connection)?.socket.address ?? "" }));
+  }
+
   /** Once the server is stopping, the connection is ended at once. */
   connect(socket: Socket): ConnectionId {
     this.#lastId += 1;
     const connection = this.#lastId as ConnectionId;
-    this.#peers.set(connection, { socket, deadline: null, waiting: [], waitingBytes: 0, gone: false });
-    this.#setDeadline(connection, this.#limits.handshakeSeconds);
+    const peer = new Peer(socket, {
+      throttle: this.#throttle,
+      rates: () => this.#limits,
+      work: () => this.#admit(connection, peer),
+      left: () => this.#disconnected(connection),
+      late: () => this.end(connection, "channel.deadline"),
+    });
+    this.#peers.set(connection, peer);
+    peer.setDeadline(this.#limits.handshakeSeconds);
     void this.#dispatch({ kind: "connected", connection });
     if (this.#draining) this.end(connection, "server.stopping");
     return connection;
@@ -80,22 +104,22 @@ export class Driver {
   receive(connection: ConnectionId, bytes: Uint8Array): void {
     const peer = this.#peers.get(connection);
     if (peer === undefined) return;
-    peer.waiting.push(bytes);
-    peer.waitingBytes += bytes.length;
-    const stranger = peer.deadline !== null;
-    const tooMuch = stranger ? peer.waiting.length > WAITING_FRAMES_MAX : peer.waitingBytes > BACKLOG_MAX_BYTES;
+    peer.queue(bytes);
+    const tooMuch = peer.stranger ? peer.waiting > WAITING_FRAMES_MAX : peer.waitingBytes > BACKLOG_MAX_BYTES;
     if (tooMuch) this.end(connection, "channel.busy");
-    else if (stranger) this.#gate.push(() => this.#admit(connection, peer));
-    else this.#takeTurn(connection, peer);
+    else if (peer.stranger) this.#gate.push(() => this.#admit(connection, peer), peer.lane);
+    else this.#turns.take(peer);
+  }
+
+  /** Something that asks for nothing but takes time, such as a ping. */
+  pinged(connection: ConnectionId): void {
+    if (this.#peers.get(connection)?.pinged() === false) this.end(connection, "channel.busy");
   }
 
   disconnect(connection: ConnectionId): void {
     const peer = this.#peers.get(connection);
-    if (peer?.deadline === null && peer.waiting.length > 0) {
-      peer.gone = true;
-      return;
-    }
-    this.#disconnected(connection);
+    if (peer !== undefined && !peer.stranger && peer.waiting > 0) peer.gone = true;
+    else this.#disconnected(connection);
   }
 
   #disconnected(connection: ConnectionId): void {
@@ -114,45 +138,21 @@ export class Driver {
   /** Refuses and ends logins; those who are logged in go on until `stop`. */
   drain(): void {
     this.#draining = true;
-    for (const [connection, { deadline }] of [...this.#peers]) {
-      if (deadline !== null) this.end(connection, "server.stopping");
+    for (const [connection, { stranger }] of [...this.#peers]) {
+      if (stranger) this.end(connection, "server.stopping");
     }
   }
 
   /** Says goodbye to everybody and wipes every session. */
   stop(): void {
     void this.#dispatch({ kind: "stop" });
+    if (this.#wakeTimer !== null) clearTimeout(this.#wakeTimer);
   }
 
   /** The turn of the oldest frame that waits, unless it has been dealt with already. */
   #admit(connection: ConnectionId, peer: Peer): Promise<void> | undefined {
-    const bytes = peer.waiting.shift();
-    if (bytes === undefined) return undefined;
-    peer.waitingBytes -= bytes.length;
-    return this.#dispatch({ kind: "frame", connection, bytes });
-  }
-
-  /**
-   * Whoever is logged in has one record dealt with in one turn of the event loop: the first at once, more of them when
-   * the others have had theirs. The platform hands over all that one peer has sent before it looks at the next.
-   */
-  #takeTurn(connection: ConnectionId, peer: Peer): void {
-    if (!this.#turns.has(connection)) void this.#admit(connection, peer);
-    this.#turns.set(connection, peer);
-    if (this.#turnScheduled) return;
-    this.#turnScheduled = true;
-    setImmediate(() => this.#nextTurn());
-  }
-
-  #nextTurn(): void {
-    this.#turnScheduled = false;
-    const turns = [...this.#turns];
-    this.#turns.clear();
-    for (const [connection, peer] of turns) {
-      if (this.#peers.get(connection) !== peer) continue;
-      if (peer.waiting.length > 0) this.#takeTurn(connection, peer);
-      else if (peer.gone) this.#disconnected(connection);
-    }
+    const bytes = peer.next();
+    return bytes === undefined ? undefined : this.#dispatch({ kind: "frame", connection, bytes });
   }
 
   /**
@@ -168,7 +168,9 @@ export class Driver {
       effects = "connection" in event ? this.#server.handle({ ...event, kind: "end", code: "server.fault" }) : [];
     }
     const compute = effects.find((effect) => effect.kind === "compute");
-    for (const effect of effects) this.#effects.push([effect, this.#peers.get(effect.connection)]);
+    for (const effect of effects) {
+      this.#effects.push([effect, "connection" in effect ? this.#peers.get(effect.connection) : undefined]);
+    }
     if (!this.#running) this.#runAll();
     return compute === undefined ? undefined : this.#compute(compute.connection, compute.job);
   }
@@ -176,13 +178,21 @@ export class Driver {
   #runAll(): void {
     this.#running = true;
     try {
-      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) this.#run(...next);
+      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) {
+        const [effect, peer] = next;
+        if (effect.kind === "wake") this.#wake(effect.afterMs);
+        else this.#run(effect, peer);
+      }
     } finally {
       this.#running = false;
     }
   }
 
-  #run(effect: ServerEffect, peer: Peer | undefined): void {
+  #wake(afterMs: number): void {
+    this.#wakeTimer = setTimeout(() => void this.#dispatch({ kind: "awake" }), afterMs);
+  }
+
+  #run(effect: PeerEffect, peer: Peer | undefined): void {
     const { connection } = effect;
     switch (effect.kind) {
       case "transmit":
@@ -191,17 +201,35 @@ export class Driver {
       case "compute": // begun already: a job sends nothing
         break;
       case "channel":
-        this.#setDeadline(connection, this.#limits.loginSeconds);
+        peer?.setDeadline(this.#limits.loginSeconds);
+        break;
+      case "attempt":
+        if (peer !== undefined) this.#answer(connection, () => this.#verdict(effect, peer));
+        break;
+      case "proved":
+        this.#answer(connection, () => {
+          const guesses = peer?.login.prove() ?? null;
+          return guesses === null ? null : { kind: "guesses", connection, guesses };
+        });
         break;
       case "attached":
-        this.#clearDeadline(connection);
+        peer?.clearDeadline();
         this.#journal.login(effect.device, peer?.socket.address ?? "");
         break;
+      case "guessesSeen":
+        this.#answer(connection, () => {
+          peer?.login.told();
+          return null;
+        });
+        break;
+      case "asked":
+        peer?.charge(effect);
+        break;
       case "ended":
-        this.#noteEnd(effect, peer?.socket.address ?? "");
+        this.#noteEnd(effect, peer);
         break;
       case "close": {
-        const known = peer?.deadline === null;
+        const known = peer?.stranger === false;
         this.#forget(connection);
         peer?.socket.close(effect.closeCode, known);
       }
@@ -213,36 +241,48 @@ export class Driver {
       const result = await this.#env.crypto.run(job, this.#env.randomBytes);
       await this.#dispatch({ kind: "computed", connection, result });
     } catch (error) {
-      if (error instanceof CodedError) {
-        await this.#dispatch({ kind: "failed", connection, error });
-      } else {
-        this.#journal.fault(error);
-        this.end(connection, "server.fault");
-      }
+      if (error instanceof CodedError) await this.#dispatch({ kind: "failed", connection, error });
+      else this.#fail(connection, error);
     }
   }
 
-  #noteEnd({ device, attempted, code }: Extract<ServerEffect, { kind: "ended" }>, address: string): void {
+  /** What the login of a peer says to its step. A guess that cannot be counted is not served. */
+  #answer(connection: ConnectionId, ask: () => ServerEvent | null): void {
+    try {
+      const event = ask();
+      if (event !== null) void this.#dispatch(event);
+    } catch (error) {
+      this.#fail(connection, error);
+    }
+  }
+
+  #verdict({ connection, ...attempt }: EffectOf<"attempt">, { login }: Peer): ServerEvent {
+    const load = { waiting: this.#gate.strangers, inWork: this.#limits.loginsInWork };
+    return { kind: "verdict", connection, verdict: login.judge(attempt, load) };
+  }
+
+  #noteEnd({ device, attempted, code }: EffectOf<"ended">, peer: Peer | undefined): void {
+    const address = peer?.socket.address ?? "";
     if (device !== null) this.#journal.logout(device, address, code);
     else this.#journal.refused({ cause: code, address, attempted: attempted !== null, user: attempted?.user });
+    try {
+      if (code === "server.stopping" || code === "server.fault") peer?.login.forgive();
+    } catch (error) {
+      this.#journal.fault(error);
+    }
   }
 
-  #setDeadline(connection: ConnectionId, seconds: number): void {
-    this.#clearDeadline(connection);
-    const peer = this.#peers.get(connection);
-    if (peer === undefined) return;
-    peer.deadline = setTimeout(() => this.end(connection, "channel.deadline"), seconds * 1000);
-  }
-
-  #clearDeadline(connection: ConnectionId): void {
-    const peer = this.#peers.get(connection);
-    if (peer?.deadline == null) return;
-    clearTimeout(peer.deadline);
-    peer.deadline = null;
+  /** A fault of ours: loud, and the connection it happened on ends. */
+  #fail(connection: ConnectionId, error: unknown): void {
+    this.#journal.fault(error);
+    this.end(connection, "server.fault");
   }
 
   #forget(connection: ConnectionId): void {
-    this.#clearDeadline(connection);
+    const peer = this.#peers.get(connection);
+    if (peer === undefined) return;
+    peer.forget();
+    this.#turns.forget(peer);
     this.#peers.delete(connection);
   }
 }

@@ -58,6 +58,9 @@ export function listen(config: Options, driver: Driver): Listener {
         if (typeof message === "string") driver.end(ws.data.connection, "wire.malformed");
         else driver.receive(ws.data.connection, new Uint8Array(message));
       },
+      ping(ws) {
+        if (ws.data.connection !== null) driver.pinged(ws.data.connection);
+      },
       close(ws) {
         // A stranger counts until we have cut the socket; users may log out and in as often as they like.
         if (ws.data.lingers) setTimeout(() => door.leave(ws.data.address), LINGER_MS);
@@ -138,6 +141,9 @@ function pathOf(url: string): string {
 function socketOf(ws: ServerWebSocket<Data>) {
   return {
     address: ws.data.address,
+    get bufferedBytes() {
+      return ws.getBufferedAmount();
+    },
     send: (bytes: Uint8Array) => ws.sendBinary(bytes) !== 0 || ws.readyState !== WebSocket.OPEN,
     close(code: number, known: boolean) {
       ws.data.lingers = !known;

@@ -8,14 +8,16 @@ import type { Secret } from "../../../core/secret.ts";
 import { usage } from "../../host/args.ts";
 import { EXIT, type ExitCode } from "../../host/exit.ts";
 import type { Io } from "../../host/io.ts";
-import { asciiJson } from "../../host/json.ts";
 import { askNewPassword, type PasswordCheck, readPassword } from "../../host/password.ts";
 import { Prompter } from "../../host/prompt.ts";
-import type { ListCommand, LockCommand, PasswordCommand, RemoveCommand, UserCommand } from "../commandLine.ts";
+import { Attempts } from "../attempts.ts";
+import type { LockCommand, PasswordCommand, RemoveCommand, UserCommand } from "../commandLine.ts";
 import { serverKeys } from "../keyring.ts";
 import { expectStrong } from "../passwordPolicy.ts";
 import { openRealm, type Realm } from "../realm.ts";
-import { changeUsers, loadUsers, type UserEntries, type UserEntry } from "../users.ts";
+import { loadUsers, type UserEntries, type UserEntry } from "../users.ts";
+import { listUsers } from "./listUsers.ts";
+import { type Administering, changeUsersAudited } from "./trail.ts";
 
 /**
  * @throws user.unknown, user.exists, name.invalid, password.invalid, password.weak, host.interrupted, and what the files
@@ -25,15 +27,15 @@ export async function userCommand(command: UserCommand, io: Io, env: Env): Promi
   using realm = openRealm(command, io, env.crypto);
   switch (command.action) {
     case "list":
-      return listUsers(command, realm, io);
+      return listUsers(command, realm, io, env);
     case "add":
     case "passwd":
       return await setPassword(command, realm, io, env);
     case "remove":
-      return await removeUser(command, realm, io);
+      return await removeUser(command, { realm, io, env });
     case "lock":
     case "unlock":
-      return await setActive(command, realm, io);
+      return await setActive(command, { realm, io, env });
   }
 }
 
@@ -42,7 +44,7 @@ async function setPassword(command: PasswordCommand, realm: Realm, io: Io, env: 
   const shown = command.action === "add" ? expectFree(realm, name, command.name) : expectUser(loadOf(realm), name).name;
   const record = await newRecord(command, { realm, name, shown, io, env });
   const changedAt = new Date(env.nowMs()).toISOString();
-  await changeUsers(realm.usersFile, (users) => {
+  await changeUsersAudited({ realm, io, env }, (users) => {
     if (command.action === "add" && users.has(name)) throw exists(shown);
     const fresh: UserEntry = { name: shown, active: true, record, changedAt, epoch: 1 };
     const old = command.action === "add" ? null : expectUser(users, name);
@@ -89,17 +91,18 @@ async function newPassword(command: PasswordCommand, { name, shown, io }: Regist
   }
 }
 
-async function removeUser(command: RemoveCommand, realm: Realm, io: Io): Promise<ExitCode> {
+async function removeUser(command: RemoveCommand, { realm, io, env }: Administering): Promise<ExitCode> {
   const name = parseUserName(command.name);
   const { name: shown } = expectUser(loadOf(realm), name);
   if (!command.yes && !(await confirmed(shown, io))) {
     io.stderr.write("Nothing was changed.\n");
     return EXIT.failed;
   }
-  await changeUsers(realm.usersFile, (users) => {
+  await changeUsersAudited({ realm, io, env }, (users) => {
     expectUser(users, name);
     return new Map(Array.from(users).filter(([other]) => other !== name));
   });
+  withAttempts(realm, (attempts) => attempts.forget(name));
   io.stdout.write(`${shown} is removed.\n`);
   return EXIT.done;
 }
@@ -110,28 +113,24 @@ async function confirmed(name: string, io: Io): Promise<boolean> {
   return /^y(es)?$/i.test(answer?.trim() ?? "");
 }
 
-async function setActive(command: LockCommand, realm: Realm, io: Io): Promise<ExitCode> {
+async function setActive(command: LockCommand, { realm, io, env }: Administering): Promise<ExitCode> {
   const name = parseUserName(command.name);
   const active = command.action === "unlock";
   let shown = "";
-  await changeUsers(realm.usersFile, (users) => {
+  await changeUsersAudited({ realm, io, env }, (users) => {
     const user = expectUser(users, name);
     shown = user.name;
     return withUser(users, name, { ...user, active });
   });
+  if (active) withAttempts(realm, (attempts) => attempts.clear(name));
   io.stdout.write(`${shown} is ${active ? "active" : "locked"}.\n`);
   return EXIT.done;
 }
 
-function listUsers(command: ListCommand, realm: Realm, io: Io): ExitCode {
-  for (const { name, active, changedAt, epoch } of loadOf(realm).values()) {
-    const status = active ? "active" : "locked";
-    const line = command.json
-      ? asciiJson({ type: "user", name, status, changedAt, epoch })
-      : `${name.padEnd(32)}  ${status}  ${changedAt}`;
-    io.stdout.write(`${line}\n`);
-  }
-  return EXIT.done;
+/** Nothing is to be done where nobody has logged in yet. */
+function withAttempts({ config }: Realm, fn: (attempts: Attempts) => void): void {
+  using attempts = Attempts.openExisting(config.data);
+  if (attempts !== null) fn(attempts);
 }
 
 function loadOf(realm: Realm): UserEntries {

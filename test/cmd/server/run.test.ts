@@ -30,17 +30,19 @@ function configure(change: Readonly<Record<string, unknown>>): void {
 
 type Line = Readonly<Record<string, unknown>>;
 
+const linesOf = (text: string): Line[] =>
+  text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Line);
+const trail = (): Line[] => linesOf(readFileSync(folder.at("data/audit.jsonl"), "utf8"));
+
 /** A server in this process, until its signal comes. */
 function start(second: StopSignals["second"] = never) {
   const io = recordedIo(folder.path);
   const first = Promise.withResolvers<string>();
   const ended = run({}, io, hostEnv, { first: first.promise, second });
-  const log = (): Line[] =>
-    io
-      .err()
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as Line);
+  const log = (): Line[] => linesOf(io.err());
   const logged = (event: string): Promise<Line> =>
     new Watched().until(
       () => log().find((line) => line.event === event) ?? null,
@@ -60,8 +62,15 @@ test("it says where it listens, serves, and ends with 0 at a signal; then port a
   expect(await server.ended).toBe(0);
   expect(await socket.ended()).toBe(1012);
   expect(server.io.out()).toBe("");
-  expect(server.log().slice(-2)).toMatchObject([
+  expect(server.log().slice(-3)).toMatchObject([
     { event: "server.stopping", signal: "SIGTERM", connections: 1, devices: 0, users: 0 },
+    { event: "connection.refused", code: "server.stopping" },
+    { event: "server.stopped" },
+  ]);
+  expect(trail()).toMatchObject([
+    { event: "server.listening", port, users: 5 },
+    { event: "server.stopping", signal: "SIGTERM" },
+    { event: "connection.refused", code: "server.stopping", prefix: "127.0.0.0/24" },
     { event: "server.stopped" },
   ]);
   expect(folderIsLocked(folder.at("data"))).toBe(false);
@@ -87,6 +96,7 @@ test("users that change are loaded; a broken file leaves the last good ones, and
   expect(await server.logged("users.loaded")).toMatchObject({ file: "users.json", users: 4 });
   server.signal("SIGINT");
   await server.ended;
+  expect(trail()).toContainEqual({ time: expect.any(String), event: "user.removed", user: "alice" });
 });
 
 test("a port in use, another server's folder, a demo key for everybody: refused, and nothing is held", async () => {
