@@ -1,5 +1,13 @@
 import { expect, test } from "bun:test";
-import { isLoopback, isWildcard, parseHost, parseRange, rangeMatcher } from "../../../cmd/host/addresses.ts";
+import {
+  hostPrefixOf,
+  isLoopback,
+  isWildcard,
+  parseHost,
+  parseRange,
+  prefixOf,
+  rangeMatcher,
+} from "../../../cmd/host/addresses.ts";
 
 test.each(["localhost", "ims.example.org", "a", "x-1.local", "ims_server", "127.0.0.1", "::1", "fe80::1", "::"])(
   "%j is a host",
@@ -64,4 +72,48 @@ test.each([
   ["128.0.0.1", false, false],
 ])("%s: loopback %p, wildcard %p", (host, loopback, wildcard) => {
   expect([isLoopback(host), isWildcard(host)]).toEqual([loopback, wildcard]);
+});
+
+test.each([
+  ["192.0.2.7", "192.0.2.0/24", "192.0.2.7/32"],
+  ["0.0.0.0", "0.0.0.0/24", "0.0.0.0/32"],
+  ["255.255.255.255", "255.255.255.0/24", "255.255.255.255/32"],
+  ["::ffff:192.0.2.7", "192.0.2.0/24", "192.0.2.7/32"],
+  ["::FFFF:192.0.2.7", "192.0.2.0/24", "192.0.2.7/32"],
+  ["::ffff:c000:207", "192.0.2.0/24", "192.0.2.7/32"],
+  ["0:0:0:0:0:ffff:192.0.2.7", "192.0.2.0/24", "192.0.2.7/32"],
+  ["2001:db8:1:2:3:4:5:6", "2001:db8:1::/48", "2001:db8:1:2::/64"],
+  ["2001:0DB8:0001:0002::", "2001:db8:1::/48", "2001:db8:1:2::/64"],
+  ["2001:db8::1", "2001:db8::/48", "2001:db8::/64"],
+  ["2001:0:1:0:1::", "2001:0:1::/48", "2001:0:1::/64"],
+  ["2001:10::", "2001:10::/48", "2001:10::/64"],
+  ["0:0:0:1::", "::/48", "0:0:0:1::/64"],
+  ["1::2:3:4:5:6:7", "1:0:2::/48", "1:0:2:3::/64"],
+  ["::2:3:4:5:6:7:8", "0:2:3::/48", "0:2:3:4::/64"],
+  ["::", "::/48", "::/64"],
+  ["::1", "::/48", "::/64"],
+  ["::192.0.2.7", "::/48", "::/64"],
+  ["64:ff9b::192.0.2.7", "64:ff9b::/48", "64:ff9b::/64"],
+  ["fe80::1%eth0", "fe80::/48", "fe80::/64"],
+  ["fe80::1%::ffff:1.2.3.4", "fe80::/48", "fe80::/64"],
+  ["::ffff:192.0.2.7%eth0", "192.0.2.0/24", "192.0.2.7/32"],
+  ["", "unknown", "unknown"],
+  ["name", "unknown", "unknown"],
+  ["192.0.2", "unknown", "unknown"],
+  ["192.0.2.256", "unknown", "unknown"],
+  ["192.0.2.7:4040", "unknown", "unknown"],
+  ["[::1]", "unknown", "unknown"],
+  ["1:2:3:4:5:6:7:8:9", "unknown", "unknown"],
+  ["::1::", "unknown", "unknown"],
+])("%j is of the network %s and the host %s", (address, network, host) => {
+  expect([prefixOf(address), hostPrefixOf(address)]).toEqual([network, host]);
+});
+
+test("every prefix is a range that holds the address it was taken of", () => {
+  for (const address of ["192.0.2.7", "::ffff:192.0.2.7", "2001:db8:1:2:3:4:5:6", "::1", "fe80::1"]) {
+    for (const prefix of [prefixOf(address), hostPrefixOf(address)]) {
+      expect(parseRange(prefix)).toBe(prefix);
+      expect(rangeMatcher([prefix])(address)).toBe(true);
+    }
+  }
 });
