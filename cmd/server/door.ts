@@ -1,7 +1,8 @@
-/** Who comes in at the port: from which address, and so many from one. */
+/** Who comes in at the port: from which address, so many from one, and so many in all. */
 import type { ConnectionId } from "../../core/peer/online.ts";
-import { plainAddress, rangeMatcher } from "../host/addresses.ts";
+import { hostPrefixOf, plainAddress, rangeMatcher } from "../host/addresses.ts";
 import type { ServerConfig } from "../host/config.ts";
+import type { DOOR_CAUSES, Journal } from "./journal.ts";
 
 /** What belongs to a WebSocket. */
 export interface Data {
@@ -13,16 +14,44 @@ export interface Data {
 
 export type DoorOptions = Pick<ServerConfig, "limits" | "trustedProxies">;
 
-/** Who may connect: so many from one address, and nobody once it is shut. */
+type DoorCause = (typeof DOOR_CAUSES)[number];
+
+/** What is said to somebody who is not let in; 503 is worth another try. */
+const REFUSALS = {
+  "door.address": ["too many connections from your address", 429],
+  "door.full": ["too many connections", 503],
+  "door.stopping": ["stopping", 503],
+} as const satisfies { readonly [C in DoorCause]: readonly [line: string, status: number] };
+
+/** Who may connect: so many in all and from one host, and nobody once it is shut. */
 export class Door {
-  readonly #perAddress = new Map<string, number>();
-  readonly #isProxy: (address: string) => boolean;
-  readonly #limits: DoorOptions["limits"];
+  readonly #journal: Pick<Journal, "refused">;
+  /** By host, as `hostPrefixOf` tells them apart. */
+  readonly #perHost = new Map<string, number>();
+  #inside = 0;
+  #limits: DoorOptions["limits"];
+  #isProxy: (address: string) => boolean;
   #shut = false;
 
-  constructor({ trustedProxies, limits }: DoorOptions) {
-    this.#isProxy = rangeMatcher(trustedProxies);
+  constructor({ limits, trustedProxies }: DoorOptions, journal: Pick<Journal, "refused">) {
+    this.#journal = journal;
     this.#limits = limits;
+    this.#isProxy = rangeMatcher(trustedProxies);
+  }
+
+  /** Connections that are open. */
+  get inside(): number {
+    return this.#inside;
+  }
+
+  /** Others from now on; whoever is inside stays. */
+  set({ limits, trustedProxies }: DoorOptions): void {
+    this.#limits = limits;
+    this.#isProxy = rangeMatcher(trustedProxies);
+  }
+
+  get isShut(): boolean {
+    return this.#shut;
   }
 
   shut(): void {
@@ -30,30 +59,44 @@ export class Door {
   }
 
   enter(address: string): void {
-    this.#perAddress.set(address, this.#inside(address) + 1);
+    this.#inside += 1;
+    const host = hostPrefixOf(address);
+    this.#perHost.set(host, this.#from(host) + 1);
   }
 
   leave(address: string): void {
-    const left = this.#inside(address) - 1;
-    if (left > 0) this.#perAddress.set(address, left);
-    else this.#perAddress.delete(address);
+    this.#inside -= 1;
+    const host = hostPrefixOf(address);
+    const left = this.#from(host) - 1;
+    if (left > 0) this.#perHost.set(host, left);
+    else this.#perHost.delete(host);
   }
 
   /** The answer to a request; undefined when it has become a WebSocket. */
   answer(request: Request, self: Bun.Server<Data>): Response | undefined {
     const path = pathOf(request.url);
-    if (path !== "/ims" && path !== "/healthz") return text("not found", 404);
-    if (this.#shut) return text("stopping", 503);
-    if (path === "/healthz") return text("ok", 200);
+    if (path === "/healthz") return this.#shut ? text("stopping", 503) : text("ok", 200);
+    if (path !== "/ims") return text("not found", 404);
     const direct = self.requestIP(request)?.address ?? "";
     const address = clientAddress(direct, request.headers.get("x-forwarded-for"), this.#isProxy);
-    if (this.#inside(address) >= this.#limits.connectionsPerAddress) return text("too many connections", 429);
+    const cause = this.#refusalOf(address);
+    if (cause !== null) {
+      this.#journal.refused({ cause, address, attempted: false });
+      const [line, status] = REFUSALS[cause];
+      return text(line, status);
+    }
     if (self.upgrade(request, { data: { address, connection: null, lingers: false } })) return undefined;
     return text("a WebSocket is expected here", 426, { upgrade: "websocket" });
   }
 
-  #inside(address: string): number {
-    return this.#perAddress.get(address) ?? 0;
+  #refusalOf(address: string): DoorCause | null {
+    if (this.#shut) return "door.stopping";
+    if (this.#from(hostPrefixOf(address)) >= this.#limits.connectionsPerAddress) return "door.address";
+    return this.#inside >= this.#limits.connections ? "door.full" : null;
+  }
+
+  #from(host: string): number {
+    return this.#perHost.get(host) ?? 0;
   }
 }
 

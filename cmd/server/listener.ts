@@ -1,13 +1,13 @@
 /**
- * The port: WebSocket on `/ims`, `/healthz`, nothing else. It counts connections by address (door.ts), bounds what a peer may
- * send and leave unread, and hands bytes to the driver.
+ * The port: WebSocket on `/ims`, `/healthz`, nothing else. It asks the door who may come in, bounds what a peer may send
+ * and leave unread, and hands bytes to the driver.
  */
 import type { ServerWebSocket } from "bun";
 import { BACKLOG_MAX_BYTES, DRAIN_MS, IDLE_SECONDS } from "../../core/limits.ts";
-import type { ConnectionId } from "../../core/peer/online.ts";
 import type { ServerConfig } from "../host/config.ts";
 import { type Data, Door, type DoorOptions, text } from "./door.ts";
 import type { Driver } from "./driver.ts";
+import type { Journal } from "./journal.ts";
 
 /** How long the closing of connections may take when the server stops. */
 const CLOSE_MS = 1000;
@@ -27,8 +27,8 @@ export interface Listener {
 type Options = Pick<ServerConfig, "host" | "port"> & DoorOptions;
 
 /** @throws a system error, such as EADDRINUSE, when the port cannot be had */
-export function listen(config: Options, driver: Driver): Listener {
-  const door = new Door(config);
+export function listen(config: Options, driver: Driver, journal: Pick<Journal, "refused">): Listener {
+  const door = new Door(config, journal);
   const server = Bun.serve<Data>({
     hostname: config.host,
     port: config.port,

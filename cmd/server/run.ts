@@ -9,7 +9,7 @@ import { createLog } from "../host/log.ts";
 import { fingerprint } from "../host/publicKey.ts";
 import { VERSION } from "../host/version.ts";
 import { Driver } from "./driver.ts";
-import { createJournal } from "./journal.ts";
+import { createJournal, type Journal } from "./journal.ts";
 import { serverKeys } from "./keyring.ts";
 import { type Listener, listen } from "./listener.ts";
 import { listenFailure } from "./listenFailure.ts";
@@ -39,8 +39,9 @@ export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals):
   using lines = new LogLines((text) => io.stderr.write(text));
   const log = createLog({ level: config.logLevel, write: (line) => lines.add(line), nowMs: () => env.nowMs() });
   using machineKeys = serverKeys(keys, env.crypto);
-  const driver = new Driver(env, machineKeys, { users, limits: config.limits, journal: createJournal(log) });
-  const listener = open(config, driver);
+  const journal = createJournal(log);
+  const driver = new Driver(env, machineKeys, { users, limits: config.limits, journal });
+  const listener = open(config, driver, journal);
   using _watch = watchFile({
     path: config.users,
     load: () => loadUsers(usersFile),
@@ -66,9 +67,9 @@ export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals):
   return EXIT.done;
 }
 
-function open(config: ServerConfig, driver: Driver): Listener {
+function open(config: ServerConfig, driver: Driver, journal: Journal): Listener {
   try {
-    return listen(config, driver);
+    return listen(config, driver, journal);
   } catch (error) {
     throw listenFailure(systemCode(error), config, { cause: error });
   }

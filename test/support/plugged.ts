@@ -2,7 +2,7 @@
 import { DEFAULT_LIMITS, type ServerConfig } from "../../cmd/host/config.ts";
 import { createLog } from "../../cmd/host/log.ts";
 import { Driver, type Socket } from "../../cmd/server/driver.ts";
-import { createJournal } from "../../cmd/server/journal.ts";
+import { createJournal, type Journal } from "../../cmd/server/journal.ts";
 import type { Users } from "../../core/kdc/realm.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { type FixedEnv, fixedEnv, quickCrypto } from "./fixedEnv.ts";
@@ -20,6 +20,7 @@ export type Logged = Readonly<Record<string, unknown>>;
 export class Rig {
   readonly env: FixedEnv = { ...fixedEnv("rig", quickCrypto) };
   readonly log: Logged[] = [];
+  readonly journal: Journal;
   readonly driver: Driver;
   /** Called with each line of the log as it is written. */
   onLog: (line: Logged) => void = () => {};
@@ -34,10 +35,11 @@ export class Rig {
       this.onLog(parsed);
     };
     const log = createLog({ level: "debug", write, nowMs: () => 0 });
+    this.journal = createJournal(log);
     this.driver = new Driver(this.env, realm.keys, {
       users,
       limits: { ...PATIENT, ...limits },
-      journal: createJournal(log),
+      journal: this.journal,
     });
   }
 

@@ -15,6 +15,8 @@ import { PATIENCE_MS, Watched } from "./programs.ts";
 export interface OpenOptions {
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Where it comes from: any address of 127.0.0.0/8. */
+  readonly localAddress?: string;
 }
 
 /** A WebSocket whose every byte is ours. */
@@ -29,8 +31,8 @@ export class RawSocket implements Disposable {
   onMessage: ((message: Uint8Array) => void) | null = null;
   onClose: ((code: number | null) => void) | null = null;
 
-  private constructor(port: number) {
-    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  private constructor(port: number, localAddress: string) {
+    this.#socket = connect({ port, host: "127.0.0.1", localAddress, noDelay: true });
     this.#socket.on("data", (chunk: Uint8Array) => this.#receive(new Uint8Array(chunk)));
     this.#socket.on("error", () => this.#socket.destroy());
     this.#socket.on("close", () => {
@@ -41,8 +43,9 @@ export class RawSocket implements Disposable {
   }
 
   /** Connects and asks for the upgrade; look at `status` for the answer. */
-  static async open(port: number, { path = "/ims", headers = {} }: OpenOptions = {}): Promise<RawSocket> {
-    const socket = new RawSocket(port);
+  static async open(port: number, options: OpenOptions = {}): Promise<RawSocket> {
+    const { path = "/ims", headers = {}, localAddress = "127.0.0.1" } = options;
+    const socket = new RawSocket(port, localAddress);
     const lines = [
       `GET ${path} HTTP/1.1`,
       `Host: 127.0.0.1:${port}`,

@@ -25,7 +25,7 @@ let listener: Listener;
 function open(change: Partial<ServerConfig["limits"]> = {}, trustedProxies: readonly string[] = []): void {
   const limits = { ...PATIENT, ...change };
   rig = new Rig(realm, users, limits);
-  listener = listen({ host: "127.0.0.1", port: 0, limits, trustedProxies }, rig.driver);
+  listener = listen({ host: "127.0.0.1", port: 0, limits, trustedProxies }, rig.driver, rig.journal);
 }
 beforeEach(() => open());
 afterEach(() => listener.stop(Promise.resolve()));
@@ -47,8 +47,8 @@ async function session(user: string): Promise<Peer & { readonly socket: RawSocke
   return { ...(await logIn(rig.peerEnv, transportOver(socket), rig.accountOf(user))), socket };
 }
 
-const get = async (path: string): Promise<readonly [number, string]> => {
-  const response = await fetch(`http://127.0.0.1:${listener.port}${path}`);
+const get = async (path: string, { headers = {} }: OpenOptions = {}): Promise<readonly [number, string]> => {
+  const response = await fetch(`http://127.0.0.1:${listener.port}${path}`, { headers });
   return [response.status, await response.text()];
 };
 
@@ -64,7 +64,7 @@ test("what is answered, and how", async () => {
 
 test("a port that is taken is an error of the system, also where sharing it would be possible", () => {
   const config = { host: "127.0.0.1", port: listener.port, limits: PATIENT, trustedProxies: [] };
-  expect(() => listen(config, rig.driver)).toThrow(expect.objectContaining({ code: "EADDRINUSE" }));
+  expect(() => listen(config, rig.driver, rig.journal)).toThrow(expect.objectContaining({ code: "EADDRINUSE" }));
 });
 
 describe("connections of one address", () => {
@@ -143,7 +143,36 @@ describe("connections of one address", () => {
     expect(second.status).toBe(101);
     second.send(new Uint8Array(10));
     await second.ended();
-    expect(rig.log.map(({ address }) => address)).toEqual(["198.51.100.2"]);
+    const ended = rig.log.filter(({ code }) => code !== "door.address");
+    expect(ended.map(({ address }) => address)).toEqual(["198.51.100.2"]);
+  });
+
+  test("are those of a whole /64 in IPv6", async () => {
+    await listener.stop(Promise.resolve());
+    open({ connectionsPerAddress: 1 }, ["127.0.0.1"]);
+    const from = (address: string): OpenOptions => ({ headers: { "X-Forwarded-For": address } });
+    using first = await RawSocket.open(listener.port, from("2001:db8:0:1::1"));
+    expect([first.status, await statusOf(from("2001:db8:0:1:ffff::2"))]).toEqual([101, 429]);
+    expect(await statusOf(from("2001:db8:0:2::1"))).toBe(101);
+  });
+
+  test("are refused beside those in all, and each refusal is written down with its cause and address", async () => {
+    await listener.stop(Promise.resolve());
+    open({ connections: 2, connectionsPerAddress: 1 }, ["127.0.0.1"]);
+    const from = (address: string): OpenOptions => ({ headers: { "X-Forwarded-For": address } });
+    using first = await RawSocket.open(listener.port, from("192.0.2.1"));
+    using second = await RawSocket.open(listener.port, from("192.0.2.2"));
+    expect([first.status, second.status]).toEqual([101, 101]);
+    expect(await get("/ims", from("192.0.2.3"))).toEqual([503, "too many connections\n"]);
+    expect(await get("/ims", from("192.0.2.2"))).toEqual([429, "too many connections from your address\n"]);
+    expect((await get("/healthz"))[0]).toBe(200);
+    expect(rig.log.map(({ event, code, address }) => [event, code, address])).toEqual([
+      ["connection.ended", "door.full", "192.0.2.3"],
+      ["connection.ended", "door.address", "192.0.2.2"],
+    ]);
+    first[Symbol.dispose]();
+    await left(1);
+    expect(await statusOf(from("192.0.2.3"))).toBe(101);
   });
 });
 
@@ -174,6 +203,7 @@ describe("the end", () => {
     expect(await get("/healthz")).toEqual([503, "stopping\n"]);
     using late = await RawSocket.open(listener.port);
     expect(late.status).toBe(503);
+    expect(rig.log).toContainEqual(expect.objectContaining({ code: "door.stopping", address: "127.0.0.1" }));
     const message = newMessageId(rig.peerEnv);
     bob.send([{ kind: "send", message, ...alice.self, envelope: new Uint8Array(10) }]);
     expect(await alice.receive()).toMatchObject([{ kind: "delivery", message }]);
