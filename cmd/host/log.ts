@@ -10,6 +10,7 @@ export type LogLevel = (typeof LEVELS)[number];
 
 const TEXT_FIELDS = [
   "address",
+  "changed",
   "code",
   "device",
   "file",
@@ -21,7 +22,7 @@ const TEXT_FIELDS = [
   "user",
   "version",
 ] as const;
-const NUMBER_FIELDS = ["connections", "devices", "port", "users"] as const;
+const NUMBER_FIELDS = ["allowed", "connections", "devices", "ms", "needed", "port", "times", "users"] as const;
 
 export type LogFields = { readonly [K in (typeof TEXT_FIELDS)[number]]?: string } & {
   readonly [K in (typeof NUMBER_FIELDS)[number]]?: number;

@@ -5,18 +5,37 @@
 import type { ServerWebSocket } from "bun";
 import { BACKLOG_MAX_BYTES, DRAIN_MS, IDLE_SECONDS } from "../../core/limits.ts";
 import type { ServerConfig } from "../host/config.ts";
+import { systemCode } from "../host/files.ts";
+import { type Change, simpleChange } from "./change.ts";
 import { type Data, Door, type DoorOptions, text } from "./door.ts";
 import type { Driver } from "./driver.ts";
 import type { Journal } from "./journal.ts";
+import { listenFailure } from "./listenFailure.ts";
 
 /** How long the closing of connections may take when the server stops. */
 const CLOSE_MS = 1000;
 /** How long a peer may take to answer our close before the socket is cut. */
 const LINGER_MS = 1000;
 
+export type ListenerConfig = Pick<ServerConfig, "host" | "port"> & DoorOptions;
+type Place = Pick<ServerConfig, "host" | "port"> & { readonly frameBytes: number };
+
 export interface Listener {
   /** What the system chose when the configuration says 0. */
   readonly port: number;
+  /** Whether newcomers find the port open. */
+  readonly isOpen: boolean;
+  /** WebSockets that are open, wherever they came in. */
+  readonly connections: number;
+  /** Ends what is no WebSocket, and takes no newcomers until `reopen`; sessions go on. */
+  close(): void;
+  /** Takes newcomers again, unless the server is stopping. @throws a system error when the port cannot be had */
+  reopen(): void;
+  /**
+   * Makes ready for another configuration; sessions go on, whether they came in here or there.
+   * @throws port.busy, config.invalid when the port cannot be had: then all is as before
+   */
+  prepare(next: ListenerConfig & Pick<ServerConfig, "name">): Change;
   /**
    * Takes no more connections or logins, lets sessions go on for `DRAIN_MS`, then says goodbye to them; resolves when
    * all have closed, at the latest a second after that. Once `hurry` has resolved it waits for nothing.
@@ -24,54 +43,154 @@ export interface Listener {
   stop(hurry: Promise<unknown>): Promise<void>;
 }
 
-type Options = Pick<ServerConfig, "host" | "port"> & DoorOptions;
-
 /** @throws a system error, such as EADDRINUSE, when the port cannot be had */
-export function listen(config: Options, driver: Driver, journal: Pick<Journal, "refused">): Listener {
-  const door = new Door(config, journal);
-  const server = Bun.serve<Data>({
-    hostname: config.host,
-    port: config.port,
-    development: false,
-    reusePort: false, // without a word of ours `development: false` shares the port with whoever asks
-    fetch: (request, self) => door.answer(request, self),
-    error: () => text("bad request", 400), // or Bun would print the request and our source
-    websocket: {
-      maxPayloadLength: config.limits.frameBytes,
-      backpressureLimit: BACKLOG_MAX_BYTES,
-      closeOnBackpressureLimit: true,
-      idleTimeout: IDLE_SECONDS,
-      perMessageDeflate: false,
-      open(ws) {
-        door.enter(ws.data.address);
-        ws.data.connection = driver.connect(socketOf(ws));
-      },
-      message(ws, message) {
-        if (ws.data.connection === null) return;
-        if (typeof message === "string") driver.end(ws.data.connection, "wire.malformed");
-        else driver.receive(ws.data.connection, new Uint8Array(message));
-      },
-      close(ws) {
-        // A stranger counts until we have cut the socket; users may log out and in as often as they like.
-        if (ws.data.lingers) setTimeout(() => door.leave(ws.data.address), LINGER_MS);
-        else door.leave(ws.data.address);
-        if (ws.data.connection !== null) driver.disconnect(ws.data.connection);
-      },
-    },
-  });
+export function listen(config: ListenerConfig, driver: Driver, journal: Pick<Journal, "refused">): Listener {
+  return new Port(config, driver, new Door(config, journal));
+}
 
-  return {
-    port: server.port ?? config.port,
-    async stop(hurry) {
-      door.shut();
-      driver.drain();
-      if (driver.online.devices > 0) await Promise.race([Bun.sleep(DRAIN_MS), hurry]);
-      driver.stop();
-      const closed = server.stop(false);
-      await Promise.race([closed, Bun.sleep(CLOSE_MS), hurry]);
-      await server.stop(true);
-    },
-  };
+type Server = Bun.Server<Data>;
+
+class Port implements Listener {
+  readonly #driver: Driver;
+  readonly #door: Door;
+  #config: ListenerConfig;
+  /** Where newcomers come in; the port is the one that the system chose. */
+  #place: Place;
+  /** null while it is closed. */
+  #server: Server | null;
+  /** Those that take no newcomers any more, each for as long as it has WebSockets. */
+  readonly #standing = new Set<Server>();
+
+  constructor(config: ListenerConfig, driver: Driver, door: Door) {
+    this.#driver = driver;
+    this.#door = door;
+    this.#config = config;
+    const place = placeOf(config, config.port);
+    this.#server = this.#serve(place);
+    this.#place = { ...place, port: this.#server.port ?? place.port };
+  }
+
+  get port(): number {
+    return this.#place.port;
+  }
+
+  get isOpen(): boolean {
+    return this.#server !== null;
+  }
+
+  get connections(): number {
+    return this.#door.inside;
+  }
+
+  close(): void {
+    if (this.#server !== null) this.#retire(this.#server);
+    this.#server = null;
+  }
+
+  reopen(): void {
+    if (!this.#door.isShut) this.#server ??= this.#serve(this.#place);
+  }
+
+  prepare(next: ListenerConfig & Pick<ServerConfig, "name">): Change {
+    const before = this.#config;
+    const same = next.host === before.host && next.port === before.port;
+    if (same && next.limits.frameBytes === before.limits.frameBytes) return simpleChange(() => this.#settle(next));
+    const place = placeOf(next, next.port === before.port ? this.port : next.port);
+    const wasOpen = this.isOpen;
+    const sharesPort = place.port === this.port;
+    if (sharesPort) this.close();
+    try {
+      return this.#change(next, place, this.#serve(place), wasOpen);
+    } catch (error) {
+      if (sharesPort && wasOpen) this.#tryReopen();
+      throw listenFailure(systemCode(error), next, { cause: error });
+    }
+  }
+
+  async stop(hurry: Promise<unknown>): Promise<void> {
+    this.#door.shut();
+    this.#driver.drain();
+    if (this.#driver.online.devices > 0) await Promise.race([Bun.sleep(DRAIN_MS), hurry]);
+    this.#driver.stop();
+    this.close();
+    const servers = [...this.#standing];
+    const closed = Promise.all(servers.map((server) => server.stop(false)));
+    await Promise.race([closed, Bun.sleep(CLOSE_MS), hurry]);
+    await Promise.all(servers.map((server) => server.stop(true)));
+  }
+
+  #change(next: ListenerConfig, place: Place, server: Server, wasOpen: boolean): Change {
+    return {
+      commit: () => {
+        this.close();
+        this.#place = { ...place, port: server.port ?? place.port };
+        if (wasOpen) this.#server = server;
+        else this.#retire(server);
+        this.#settle(next);
+      },
+      rollback: () => {
+        this.#retire(server);
+        if (wasOpen) this.#tryReopen();
+      },
+    };
+  }
+
+  /** Whoever watches over the port opens it later if it cannot be had now. */
+  #tryReopen(): void {
+    try {
+      this.reopen();
+    } catch {
+      this.#server = null;
+    }
+  }
+
+  #settle(config: ListenerConfig): void {
+    this.#config = config;
+    this.#door.set(config);
+  }
+
+  #retire(server: Server): void {
+    this.#standing.add(server);
+    void server.stop(false).then(() => this.#standing.delete(server));
+  }
+
+  #serve({ host, port, frameBytes }: Place): Server {
+    const [door, driver] = [this.#door, this.#driver];
+    return Bun.serve<Data>({
+      hostname: host,
+      port,
+      development: false,
+      reusePort: false, // without a word of ours `development: false` shares the port with whoever asks
+      fetch: (request, self) => door.answer(request, self),
+      error: () => text("bad request", 400), // or Bun would print the request and our source
+      websocket: {
+        maxPayloadLength: frameBytes,
+        backpressureLimit: BACKLOG_MAX_BYTES,
+        closeOnBackpressureLimit: true,
+        idleTimeout: IDLE_SECONDS,
+        perMessageDeflate: false,
+        open(ws) {
+          door.enter(ws.data.address);
+          ws.data.connection = driver.connect(socketOf(ws));
+        },
+        message(ws, message) {
+          if (ws.data.connection === null) return;
+          if (typeof message === "string") driver.end(ws.data.connection, "wire.malformed");
+          else driver.receive(ws.data.connection, new Uint8Array(message));
+        },
+        close(ws) {
+          // A stranger counts until we have cut the socket; users may log out and in as often as they like.
+          if (ws.data.lingers) setTimeout(() => door.leave(ws.data.address), LINGER_MS);
+          else door.leave(ws.data.address);
+          if (ws.data.connection !== null) driver.disconnect(ws.data.connection);
+        },
+      },
+    });
+  }
+}
+
+function placeOf({ host, limits }: ListenerConfig, port: number): Place {
+  return { host, port, frameBytes: limits.frameBytes };
 }
 
 function socketOf(ws: ServerWebSocket<Data>) {

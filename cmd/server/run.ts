@@ -8,6 +8,7 @@ import { lockFolder } from "../host/lock.ts";
 import { createLog } from "../host/log.ts";
 import { fingerprint } from "../host/publicKey.ts";
 import { VERSION } from "../host/version.ts";
+import { DescriptorGuard, warnOfFew } from "./descriptors.ts";
 import { Driver } from "./driver.ts";
 import { createJournal, type Journal } from "./journal.ts";
 import { serverKeys } from "./keyring.ts";
@@ -42,6 +43,7 @@ export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals):
   const journal = createJournal(log);
   const driver = new Driver(env, machineKeys, { users, limits: config.limits, journal });
   const listener = open(config, driver, journal);
+  using _guard = new DescriptorGuard({ listener, log, nowMs: () => performance.now() });
   using _watch = watchFile({
     path: config.users,
     load: () => loadUsers(usersFile),
@@ -60,6 +62,7 @@ export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals):
     version: VERSION,
     ...(keys.demo ? { note: "demo realm: everybody knows its key" } : {}),
   });
+  warnOfFew(log, config.limits.connections);
   const signal = await signals.first;
   log.info("server.stopping", { signal, ...driver.online });
   await listener.stop(signals.second);

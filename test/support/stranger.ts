@@ -11,6 +11,7 @@ import type { Notice } from "../../core/peer/notices.ts";
 import { Secret } from "../../core/secret.ts";
 import { encodeFrame, FrameReader, OPCODE } from "./frames.ts";
 import { PATIENCE_MS, Watched } from "./programs.ts";
+import { Inbox, type Transport } from "./transport.ts";
 
 export interface OpenOptions {
   readonly path?: string;
@@ -113,6 +114,18 @@ export class RawSocket implements Disposable {
     }
     this.#watched.wake();
   }
+}
+
+/** A WebSocket that has been let in, as a transport. */
+export function transportOver(socket: RawSocket): Transport {
+  const inbox = new Inbox();
+  socket.onMessage = (record) => inbox.push(record);
+  socket.onClose = () => inbox.end();
+  return {
+    send: (record) => socket.send(record),
+    receive: () => inbox.next(),
+    close: async () => socket[Symbol.dispose](),
+  };
 }
 
 export interface Credentials {

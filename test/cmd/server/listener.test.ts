@@ -8,8 +8,7 @@ import { PATIENT, Rig } from "../../support/plugged.ts";
 import { Watched } from "../../support/programs.ts";
 import { registerAll, type TestRealm, testRealm } from "../../support/realm.ts";
 import { logIn, type Peer, prove } from "../../support/remotePeer.ts";
-import { type OpenOptions, RawSocket } from "../../support/stranger.ts";
-import { Inbox, type Transport } from "../../support/transport.ts";
+import { type OpenOptions, RawSocket, transportOver } from "../../support/stranger.ts";
 
 let realm: TestRealm;
 let users: Users;
@@ -29,18 +28,6 @@ function open(change: Partial<ServerConfig["limits"]> = {}, trustedProxies: read
 }
 beforeEach(() => open());
 afterEach(() => listener.stop(Promise.resolve()));
-
-/** A WebSocket that the listener has let in, as a transport. */
-function transportOver(socket: RawSocket): Transport {
-  const inbox = new Inbox();
-  socket.onMessage = (record) => inbox.push(record);
-  socket.onClose = () => inbox.end();
-  return {
-    send: (record) => socket.send(record),
-    receive: () => inbox.next(),
-    close: async () => socket[Symbol.dispose](),
-  };
-}
 
 async function session(user: string): Promise<Peer & { readonly socket: RawSocket }> {
   const socket = await RawSocket.open(listener.port);
