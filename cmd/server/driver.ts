@@ -36,7 +36,7 @@ interface Peer {
 export class Driver {
   readonly #env: Env;
   readonly #journal: Journal;
-  readonly #limits: ServerConfig["limits"];
+  #limits: ServerConfig["limits"];
   readonly #server: Server;
   readonly #peers = new Map<ConnectionId, Peer>();
   readonly #gate: Gate;
@@ -59,7 +59,7 @@ export class Driver {
     this.#journal = journal;
     this.#limits = limits;
     this.#server = new Server(env, keys, { users, devicesPerUser: limits.devicesPerUser });
-    this.#gate = new Gate(limits.loginsInWork);
+    this.#gate = new Gate(() => this.#limits.loginsInWork);
   }
 
   get online(): Server["online"] {
@@ -109,6 +109,12 @@ export class Driver {
 
   setUsers(users: Users): void {
     void this.#dispatch({ kind: "users", users });
+  }
+
+  /** Others from now on; deadlines that run, and devices above a lower limit, stay. */
+  setLimits(limits: ServerConfig["limits"]): void {
+    this.#limits = limits;
+    this.#server.devicesPerUser = limits.devicesPerUser;
   }
 
   /** Refuses and ends logins; those who are logged in go on until `stop`. */

@@ -3,12 +3,13 @@
  * event loop, and then whoever is logged in has a turn.
  */
 export class Gate {
-  readonly #limit: number;
+  readonly #limit: () => number;
   readonly #waiting: (() => Promise<void> | void)[] = [];
   #active = 0;
   #scheduled = false;
 
-  constructor(limit: number) {
+  /** @param limit at least 1; it may change */
+  constructor(limit: () => number) {
     this.#limit = limit;
   }
 
@@ -19,11 +20,11 @@ export class Gate {
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#waiting.length === 0 || this.#active >= this.#limit) return;
+    if (this.#scheduled || this.#waiting.length === 0 || this.#active >= this.#limit()) return;
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      for (const task of this.#waiting.splice(0, this.#limit - this.#active)) this.#run(task);
+      for (const task of this.#waiting.splice(0, this.#limit() - this.#active)) this.#run(task);
       this.#schedule();
     });
   }

@@ -53,7 +53,6 @@ type Server = Bun.Server<Data>;
 class Port implements Listener {
   readonly #driver: Driver;
   readonly #door: Door;
-  #config: ListenerConfig;
   /** Where newcomers come in; the port is the one that the system chose. */
   #place: Place;
   /** null while it is closed. */
@@ -64,7 +63,6 @@ class Port implements Listener {
   constructor(config: ListenerConfig, driver: Driver, door: Door) {
     this.#driver = driver;
     this.#door = door;
-    this.#config = config;
     const place = placeOf(config, config.port);
     this.#server = this.#serve(place);
     this.#place = { ...place, port: this.#server.port ?? place.port };
@@ -92,12 +90,13 @@ class Port implements Listener {
   }
 
   prepare(next: ListenerConfig & Pick<ServerConfig, "name">): Change {
-    const before = this.#config;
-    const same = next.host === before.host && next.port === before.port;
-    if (same && next.limits.frameBytes === before.limits.frameBytes) return simpleChange(() => this.#settle(next));
-    const place = placeOf(next, next.port === before.port ? this.port : next.port);
+    const now = this.#place;
+    const place = placeOf(next, next.port === 0 ? now.port : next.port); // any port will do, so this one will
+    if (place.host === now.host && place.port === now.port && place.frameBytes === now.frameBytes) {
+      return simpleChange(() => this.#door.set(next));
+    }
     const wasOpen = this.isOpen;
-    const sharesPort = place.port === this.port;
+    const sharesPort = place.port === now.port;
     if (sharesPort) this.close();
     try {
       return this.#change(next, place, this.#serve(place), wasOpen);
@@ -126,7 +125,7 @@ class Port implements Listener {
         this.#place = { ...place, port: server.port ?? place.port };
         if (wasOpen) this.#server = server;
         else this.#retire(server);
-        this.#settle(next);
+        this.#door.set(next);
       },
       rollback: () => {
         this.#retire(server);
@@ -142,11 +141,6 @@ class Port implements Listener {
     } catch {
       this.#server = null;
     }
-  }
-
-  #settle(config: ListenerConfig): void {
-    this.#config = config;
-    this.#door.set(config);
   }
 
   #retire(server: Server): void {

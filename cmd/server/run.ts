@@ -8,6 +8,7 @@ import { lockFolder } from "../host/lock.ts";
 import { createLog } from "../host/log.ts";
 import { fingerprint } from "../host/publicKey.ts";
 import { VERSION } from "../host/version.ts";
+import { type Change, simpleChange } from "./change.ts";
 import { DescriptorGuard, warnOfFew } from "./descriptors.ts";
 import { Driver } from "./driver.ts";
 import { createJournal, type Journal } from "./journal.ts";
@@ -15,45 +16,39 @@ import { serverKeys } from "./keyring.ts";
 import { type Listener, listen } from "./listener.ts";
 import { listenFailure } from "./listenFailure.ts";
 import { LogLines } from "./logLines.ts";
-import { expectSafeHost, openRealm } from "./realm.ts";
+import { expectSafeHost, openRealm, type Realm } from "./realm.ts";
+import { reloader } from "./reload.ts";
 import { loadUsers } from "./users.ts";
-import { watchFile } from "./watch.ts";
+import { UsersWatch } from "./usersWatch.ts";
 
-/** Each resolves with the name of a signal. */
-export interface StopSignals {
-  /** Asks the server to stop. */
+export interface Signals {
+  /** Resolves with the name of the signal that asks the server to stop. */
   readonly first: Promise<string>;
   /** Asks it to wait for nothing. */
   readonly second: Promise<string>;
+  /** From now on `act` is what a hang-up asks for; at once when there has been one that nobody has acted on. */
+  readonly onHangUp: (act: () => void) => void;
 }
 
 /**
- * Serves until there is a signal.
+ * Serves until there is a signal to stop; a hang-up has it read its configuration again.
  * @throws config.invalid, file.locked, file.failed, port.busy
  */
-export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals): Promise<ExitCode> {
+export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Promise<ExitCode> {
   using realm = openRealm(flags, io, env.crypto);
   expectSafeHost(realm);
   const { config, keys, usersFile } = realm;
   const users = fromKey(config, "users", () => loadUsers(usersFile));
   using _data = lockFolder(config.data);
   using lines = new LogLines((text) => io.stderr.write(text));
-  const log = createLog({ level: config.logLevel, write: (line) => lines.add(line), nowMs: () => env.nowMs() });
+  const logOptions = { level: config.logLevel, write: (line: string) => lines.add(line), nowMs: () => env.nowMs() };
+  const log = createLog(logOptions);
   using machineKeys = serverKeys(keys, env.crypto);
   const journal = createJournal(log);
   const driver = new Driver(env, machineKeys, { users, limits: config.limits, journal });
   const listener = open(config, driver, journal);
   using _guard = new DescriptorGuard({ listener, log, nowMs: () => performance.now() });
-  using _watch = watchFile({
-    path: config.users,
-    load: () => loadUsers(usersFile),
-    changed: (now) => {
-      driver.setUsers(now);
-      log.info("users.loaded", { file: usersFile.name, users: now.size });
-    },
-    broken: ({ detail }) =>
-      log.error("users.refused", { file: usersFile.name, reason: detail, note: "the last good users stay" }),
-  });
+  using usersWatch = new UsersWatch(usersFile, { setUsers: (now) => driver.setUsers(now), log });
   log.info("server.listening", {
     host: config.host,
     port: listener.port,
@@ -63,7 +58,17 @@ export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals):
     ...(keys.demo ? { note: "demo realm: everybody knows its key" } : {}),
   });
   warnOfFew(log, config.limits.connections);
+  const follow = ({ config: { logLevel, limits } }: Realm): Change =>
+    simpleChange(() => {
+      logOptions.level = logLevel;
+      driver.setLimits(limits);
+      warnOfFew(log, limits.connections);
+    });
+  const load = (): Realm => openRealm({ config: config.file }, io, env.crypto);
+  const parts = [follow, (next: Realm) => usersWatch.prepare(next), (next: Realm) => listener.prepare(next.config)];
+  signals.onHangUp(reloader(realm, { load, parts, log }));
   const signal = await signals.first;
+  signals.onHangUp(() => {});
   log.info("server.stopping", { signal, ...driver.online });
   await listener.stop(signals.second);
   log.info("server.stopped");

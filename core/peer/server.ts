@@ -52,9 +52,10 @@ export type ServerEffect =
 const CLOSE_NORMAL = 1000;
 
 export class Server {
+  /** How often one user may be logged in; whoever is there stays when it becomes less. */
+  devicesPerUser: number;
   readonly #env: Env;
   readonly #keys: ServerKeys;
-  readonly #devicesPerUser: number;
   readonly #connections = new Map<ConnectionId, ServerConnection>();
   readonly #online = new Online();
   #users: Users;
@@ -68,7 +69,7 @@ export class Server {
     this.#env = env;
     this.#keys = keys;
     this.#users = start.users;
-    this.#devicesPerUser = start.devicesPerUser;
+    this.devicesPerUser = start.devicesPerUser;
   }
 
   get online(): { readonly users: number; readonly devices: number; readonly connections: number } {
@@ -152,7 +153,7 @@ export class Server {
     const { proved } = peer;
     if (proved === null || peer.session !== null) throw new CodedError("state.unexpected");
     const devices = this.#online.devicesOf(proved.user);
-    if (devices.length >= this.#devicesPerUser) throw new CodedError("auth.tooManyDevices");
+    if (devices.length >= this.devicesPerUser) throw new CodedError("auth.tooManyDevices");
     if (devices.includes(request.device)) throw new CodedError("auth.device");
     checkTicketKey(request.ticketKey);
     const { device, ticketKey } = request;

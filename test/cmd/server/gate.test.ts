@@ -4,7 +4,7 @@ import { Gate } from "../../../cmd/server/gate.ts";
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 test("tasks run in the order they came, never at once, and no more than the limit in one turn", async () => {
-  const gate = new Gate(2);
+  const gate = new Gate(() => 2);
   const done: number[] = [];
   for (let task = 0; task < 5; task += 1) gate.push(() => void done.push(task));
   expect(done).toEqual([]);
@@ -20,7 +20,7 @@ test("tasks run in the order they came, never at once, and no more than the limi
 });
 
 test("a task that is under way keeps its place until it is done", async () => {
-  const gate = new Gate(2);
+  const gate = new Gate(() => 2);
   const begun: number[] = [];
   const jobs = [0, 1, 2, 3].map(() => Promise.withResolvers<void>());
   for (const [task, { promise }] of jobs.entries()) {
@@ -41,7 +41,7 @@ test("a task that is under way keeps its place until it is done", async () => {
 });
 
 test("what is pushed by a task waits for a turn of its own", async () => {
-  const gate = new Gate(1);
+  const gate = new Gate(() => 1);
   const done: string[] = [];
   gate.push(() => {
     done.push("outer");
