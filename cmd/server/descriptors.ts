@@ -153,7 +153,7 @@ export function warnOfFew(log: Pick<Log, "warn">, connections: number, allowed =
 }
 
 /** How many this process may have open; null where the platform does not tell. */
-function allowedDescriptors(): number | null {
+export function allowedDescriptors(): number | null {
   const report = process.report.getReport() as { readonly userLimits?: Record<string, { readonly soft?: unknown }> };
   const soft = report.userLimits?.open_files?.soft;
   return typeof soft === "number" ? soft : null;
