@@ -2,7 +2,8 @@
 import type { Env } from "../core/env.ts";
 import type { ServerKeys, Users } from "../core/kdc/realm.ts";
 import type { ConnectionId } from "../core/peer/online.ts";
-import { Server, type ServerEffect } from "../core/peer/server.ts";
+import { Server } from "../core/peer/server.ts";
+import type { ServerEffect } from "../core/peer/serverEvents.ts";
 import { Inbox, type Transport } from "../test/support/transport.ts";
 
 /** A WebSocket to a server on this machine, open. */
@@ -58,7 +59,12 @@ export class MemoryServer {
       if (effect.kind === "transmit") this.#inboxes.get(effect.connection)?.push(effect.bytes);
       else if (effect.kind === "close") this.#inboxes.get(effect.connection)?.end();
       else if (effect.kind === "compute") void this.#compute(effect);
+      else if (effect.kind === "wake") this.#wake(effect.afterMs);
     }
+  }
+
+  #wake(afterMs: number): void {
+    setTimeout(() => this.#run(this.#server.handle({ kind: "awake" })), afterMs);
   }
 
   async #compute({ connection, job }: Extract<ServerEffect, { kind: "compute" }>): Promise<void> {

@@ -95,10 +95,13 @@ export class CodedError extends Error {
   override readonly name = "CodedError";
   readonly code: ErrorCode;
   readonly detail: string;
+  /** After how many seconds another try makes sense, when a server said so; else 0. */
+  readonly waitSeconds: number;
 
-  constructor(code: ErrorCode, detail = "", options?: ErrorOptions) {
+  constructor(code: ErrorCode, detail = "", options: ErrorOptions & { readonly waitSeconds?: number } = {}) {
     super(detail === "" ? code : `${code}: ${detail}`, options);
     this.code = code;
     this.detail = detail;
+    this.waitSeconds = options.waitSeconds ?? 0;
   }
 }

@@ -56,11 +56,34 @@ export const STRETCH = { memoryKiB: 65536, passes: 3, lanes: 4, outputBytes: 64 
 /** A password, as NFKC and UTF-8: long enough for any phrase, short enough that hashing it costs nothing. */
 export const PASSWORD_MAX_BYTES = 1024;
 
+/** Failed logins of one name from one prefix that cost nothing: a person mistypes. */
+export const GUESSES_FREE = 5;
+/** The longest wait between two guesses: whoever waits for it all day has 96 of them. */
+export const GUESS_WAIT_MAX_SECONDS = 900;
+/** Failed logins of one name in an hour, from anywhere, before only prefixes that its owner has used are served. */
+export const GUESSES_PER_HOUR = 100;
+/** A failed login counts against its prefix for a day. */
+export const GUESS_MEMORY_MS = 24 * 3_600_000;
+/** A prefix is the owner's for this long after a login from it. */
+export const KNOWN_PREFIX_MS = 90 * 24 * 3_600_000;
+/** Prefixes that a user is told of at a login: those that guessed last. */
+export const GUESS_SUMMARIES_MAX = 16;
+/** A prefix as text: the longest is `ffff:ffff:ffff::/48`, and there is room to grow. */
+export const PREFIX_MAX_BYTES = 48;
+/** The nonce that solves a puzzle. */
+export const PUZZLE_NONCE_BYTES = 8;
+/** The easiest puzzle: 65,536 hashes on average, a tenth of a second of a client. */
+export const PUZZLE_MIN_BITS = 16;
+/** The hardest, of 4 million hashes: some seconds, which a person still waits. */
+export const PUZZLE_MAX_BITS = 22;
+
 /** Frames of a stranger that are under way at once: hello, login, proof and attach are all that one has to say. */
 export const WAITING_FRAMES_MAX = 4;
 /** Bytes that wait for a peer who does not read, before it is cut. */
 export const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
 /** Without any movement for this long, pings included, a connection is dead. */
 export const IDLE_SECONDS = 60;
+/** Changes of presence within this time are told together: no person notices, and a crowd that logs in costs less. */
+export const PRESENCE_MS = 50;
 /** A server that is told to stop serves sessions for this long, so that what is on its way is still routed. */
 export const DRAIN_MS = 500;

@@ -11,8 +11,8 @@ import type { Connection } from "./connection.ts";
 import { SentMessages } from "./sentMessages.ts";
 import { openPrompter, signIn } from "./signIn.ts";
 import { Screen } from "./tui/screen.ts";
-import { type Look, lookOf, messageLines, noticeLines, sentLines, warningLines } from "./tui/view.ts";
-import { excerpt, noticeText, rosterLines } from "./words.ts";
+import { bold, type Look, lookOf, messageLines, noticeLines, sentLines, warningLines } from "./tui/view.ts";
+import { excerpt, guessLines, noticeText, rosterLines } from "./words.ts";
 import type { World } from "./world.ts";
 
 /** @throws every error of the sign-in, and the reason why the server ended it */
@@ -92,6 +92,10 @@ class Chat {
         break;
       case "message":
         this.#screen.print(...messageLines(this.#look, this.#now(), notice));
+        break;
+      case "guesses":
+        this.#screen.print(...guessLines(notice).map((line) => bold(this.#look, line)));
+        this.#connection.sawGuesses();
         break;
       case "delivered":
         this.#sent.delivered(notice.id);

@@ -6,10 +6,14 @@ import type { JobResult } from "../../core/crypto/provider.ts";
 import type { Env } from "../../core/env.ts";
 import { CodedError, codeOfClose, type ErrorCode } from "../../core/errors.ts";
 import { type MessageId, newMessageId } from "../../core/ids.ts";
+import type { Puzzle } from "../../core/kdc/puzzle.ts";
 import { DELIVERY_MS } from "../../core/limits.ts";
 import { Client, type ClientConfig, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
 import type { Notice } from "../../core/peer/notices.ts";
 import type { RosterView } from "../../core/peer/roster.ts";
+import { sentenceOf } from "../host/exit.ts";
+import { solve } from "./solve.ts";
+import { tryAgain } from "./words.ts";
 
 /** Where the server is. */
 export interface Target {
@@ -18,6 +22,8 @@ export interface Target {
 }
 
 export interface ConnectionEvents {
+  /** The server is busy and wants to see work first. */
+  solving(): void;
   /** The server has answered, and the password is being stretched: it takes a moment. */
   stretching(): void;
   notice(notice: Notice): void;
@@ -111,6 +117,11 @@ export class Connection {
     }
   }
 
+  /** The user has been shown the failed logins that were told, and need not be told again. */
+  sawGuesses(): void {
+    this.#handle({ kind: "sawGuesses" });
+  }
+
   /** Logs out, or does nothing when it is over already; resolves when the server has heard it. */
   async logout(): Promise<void> {
     this.#handle({ kind: "logout" });
@@ -164,6 +175,11 @@ export class Connection {
       case "compute":
         void this.#compute(effect);
         break;
+      case "solve":
+        clearTimeout(this.#silence); // the next step is ours
+        this.#events.solving();
+        void this.#solve(effect.puzzle);
+        break;
       case "stretching":
         clearTimeout(this.#silence); // the next step is ours
         this.#events.stretching();
@@ -172,7 +188,7 @@ export class Connection {
         this.#notice(effect.notice);
         break;
       case "ended":
-        this.#end(effect.code === null ? null : new CodedError(effect.code, this.#detailOf(effect.code)));
+        this.#end(effect.code === null ? null : this.#errorOf(effect.code, effect.waitSeconds));
     }
   }
 
@@ -185,6 +201,11 @@ export class Connection {
       return;
     }
     this.#handle({ kind: "computed", result });
+  }
+
+  async #solve(puzzle: Puzzle): Promise<void> {
+    const nonce = await solve(this.#env.crypto, puzzle, () => this.#ended);
+    if (nonce !== null) this.#handle({ kind: "solved", nonce });
   }
 
   #notice(notice: Notice): void {
@@ -210,8 +231,9 @@ export class Connection {
     this.#attached.reject(error ?? new CodedError("connection.lost"));
   }
 
-  #detailOf(code: ErrorCode): string {
-    return code === "server.unreachable" ? this.#refusal : "";
+  #errorOf(code: ErrorCode, waitSeconds: number): CodedError {
+    if (waitSeconds > 0) return new CodedError(code, `${sentenceOf(code)}; ${tryAgain(waitSeconds)}`, { waitSeconds });
+    return new CodedError(code, code === "server.unreachable" ? this.#refusal : "");
   }
 
   #giveUp(id: MessageId): void {

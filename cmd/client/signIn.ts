@@ -2,6 +2,7 @@
 import type { Env } from "../../core/env.ts";
 import { CodedError } from "../../core/errors.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
+import type { GuessesNotice, Notice } from "../../core/peer/notices.ts";
 import type { Secret } from "../../core/secret.ts";
 import { type ClientConfig, fromKey, loadClientConfig, shortPath } from "../host/config.ts";
 import type { ExitCode } from "../host/exit.ts";
@@ -12,10 +13,17 @@ import { loadPublicKey } from "../host/publicKey.ts";
 import type { SignInOptions } from "./commandLine.ts";
 import { Connection, type ConnectionEvents, type OpenOptions } from "./connection.ts";
 import { Progress } from "./progress.ts";
+import { guessLines } from "./words.ts";
 import type { World } from "./world.ts";
 
 /** A person may mistype twice. */
 const TRIES = 3;
+/** How long a sign-in waits by itself when the server says that it is too early: a script a little, a person somewhat longer. */
+const PATIENCE_SECONDS = { script: 10, person: 60 };
+/** How often it does so. */
+const WAITS = 3;
+/** Scripts that were refused together do not come back together. */
+const WAIT_JITTER_MS = 500;
 
 interface Credentials {
   readonly user: UserName;
@@ -23,7 +31,7 @@ interface Credentials {
 }
 
 /** How far a login has come is shown by the sign-in itself. */
-type SignInEvents = Omit<ConnectionEvents, "stretching">;
+type SignInEvents = Omit<ConnectionEvents, "solving" | "stretching">;
 
 /** Where questions are asked, opened when the first one is. */
 export type Questions = () => Prompter;
@@ -47,13 +55,22 @@ export async function signIn(options: SignInOptions, io: Io, env: Env, how: Sign
   const person = io.isTTY && how.questions !== null && passwordSource(options, io) === null;
   const progress = new Progress(io.stderr, person);
   how.interrupted.catch(() => progress.stop());
-  const events = { ...how.events, stretching: () => progress.start("Checking the password") };
-  for (let tries = person ? TRIES : 1; ; tries -= 1) {
-    const { user, password } = await credentials(options, io, how.questions);
+  const events = {
+    ...how.events,
+    solving: () => progress.start("The server is busy and asks for some work first"),
+    stretching: () => progress.start("Checking the password"),
+  };
+  const open = ({ user, password }: Credentials): Promise<Connection> => {
     progress.start("Connecting");
+    const copy = password.slice(0, password.length);
+    const clientConfig = { realm: known.realmId, serverPublicKey: known.staticPublicKey, user, password: copy };
+    return Connection.open(env, config, clientConfig, { ...how, events });
+  };
+  for (let tries = person ? TRIES : 1; ; tries -= 1) {
+    const login = await credentials(options, io, how.questions);
+    using _password = login.password;
     try {
-      const clientConfig = { realm: known.realmId, serverPublicKey: known.staticPublicKey, user, password };
-      return await Connection.open(env, config, clientConfig, { ...how, events });
+      return await patiently(() => open(login), { person, progress, interrupted: how.interrupted });
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       if (error.code === "server.unreachable") throw unreachable(config, error);
@@ -62,6 +79,27 @@ export async function signIn(options: SignInOptions, io: Io, env: Env, how: Sign
       io.stderr.write("Name or password not accepted. Please try again.\n");
     } finally {
       progress.stop();
+    }
+  }
+}
+
+interface Patience {
+  readonly person: boolean;
+  readonly progress: Progress;
+  readonly interrupted: Promise<never>;
+}
+
+/** Opens a connection; when the server says to try again soon, does so. */
+async function patiently(open: () => Promise<Connection>, patience: Patience): Promise<Connection> {
+  const { person, progress, interrupted } = patience;
+  for (let waits = WAITS; ; waits -= 1) {
+    try {
+      return await open();
+    } catch (error) {
+      const seconds = error instanceof CodedError ? error.waitSeconds : 0;
+      if (seconds === 0 || seconds > PATIENCE_SECONDS[person ? "person" : "script"] || waits === 0) throw error;
+      progress.start(`Too many logins of that name have failed; trying again in ${seconds} s`);
+      await Promise.race([interrupted, Bun.sleep(seconds * 1000 + Math.random() * WAIT_JITTER_MS)]);
     }
   }
 }
@@ -123,6 +161,13 @@ export function openPrompter(io: Io, interrupted: () => void): Prompter {
   return new Prompter({ input: io.stdin, output: io.stderr, terminal: io.isTTY, interrupted });
 }
 
+/** A person is told, who has just typed the password; a script would throw it away, and nobody would ever know. */
+function tellGuesses(guesses: GuessesNotice | null, io: Io, connection: Connection): void {
+  if (guesses === null) return;
+  io.stderr.write(`${guessLines(guesses).join("\n")}\n`);
+  connection.sawGuesses();
+}
+
 export interface OneShot extends Omit<OpenOptions, "events"> {
   readonly events: SignInEvents;
   /** False when stdin is taken. */
@@ -145,14 +190,21 @@ export async function withConnection(
     prompter ??= openPrompter(io, interrupt.fire);
     return prompter;
   };
+  let guesses: GuessesNotice | null = null;
+  const notice = (told: Notice): void => {
+    if (told.kind === "guesses") guesses = told;
+    else how.events.notice(told);
+  };
   const opening = signIn(command, io, env, {
     ...how,
+    events: { ...how.events, notice },
     questions: how.mayAsk ? questions : null,
     interrupted: interrupt.promise,
   });
   let connection: Connection | null = null;
   try {
     connection = await Promise.race([interrupt.promise, opening]).finally(() => prompter?.close());
+    if (prompter !== null) tellGuesses(guesses, io, connection);
     return await Promise.race([interrupt.promise, fn(connection)]);
   } finally {
     await connection?.logout();

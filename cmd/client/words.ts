@@ -2,7 +2,7 @@
 
 import type { UserName } from "../../core/name.ts";
 import { parseUserName } from "../../core/name.ts";
-import type { StatusNotice, UndeliveredNotice } from "../../core/peer/notices.ts";
+import type { GuessesNotice, StatusNotice, UndeliveredNotice } from "../../core/peer/notices.ts";
 import type { RosterEntry, RosterView } from "../../core/peer/roster.ts";
 import { printable } from "../host/printable.ts";
 
@@ -55,8 +55,34 @@ export function noticeText(notice: StatusNotice): string | null {
       return undeliveredText(notice);
     case "attached":
     case "delivered":
+    case "guesses":
       return null;
   }
+}
+
+/** Whether somebody else may have tried the user's password: one line, and one for each place. */
+export function guessLines({ prefixes, others }: GuessesNotice): readonly string[] {
+  const total = prefixes.reduce((sum, { count }) => sum + count, others);
+  const places = prefixes.map(
+    ({ from, count, lastMs }) => `  ${count} from ${printable(from)}, last at ${moment(lastMs)}`,
+  );
+  const more = others === 0 ? [] : [`  ${others} from elsewhere`];
+  const logins = total === 1 ? "1 login with your name has" : `${total} logins with your name have`;
+  return [`${logins} failed since you were last told:`, ...places, ...more];
+}
+
+/** When another try makes sense. */
+export function tryAgain(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60);
+  return `try again in ${seconds < 120 ? `${seconds} s` : `${minutes} minutes`}`;
+}
+
+/** Local date and time of day. */
+function moment(ms: number): string {
+  const time = new Date(ms);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  const date = [time.getFullYear(), two(time.getMonth() + 1), two(time.getDate())].join("-");
+  return `${date} ${two(time.getHours())}:${two(time.getMinutes())}`;
 }
 
 const EXCERPT_LENGTH = 60;

@@ -50,7 +50,7 @@ const SENTENCES: { readonly [C in SentCode]: string } & { readonly [C in ErrorCo
   "auth.rejected": "name or password not accepted",
   "auth.tooManyDevices": "you are logged in on too many devices; log out on one of them",
   "auth.device": "another login has drawn the same device name; try again",
-  "auth.tooManyAttempts": "too many failed logins; try again later",
+  "auth.tooManyAttempts": "too many logins of that name have failed",
   "auth.ended": "the server has ended this login: the user was removed or locked, or has a new password",
   "channel.busy": "the server has cut this connection, because too much was sent at once; try again",
   "channel.puzzle": "the server did not accept the proof of work that it had asked for; try again",

@@ -19,8 +19,8 @@ export const SERVER_HELP = `server: private messaging for a group that runs its 
   server user passwd NAME       set a new password
   server user remove NAME       remove a user (asks; --yes does not)
   server user lock NAME         refuse logins and end the ones there are
-  server user unlock NAME       the opposite
-  server user list              who is registered (--json)
+  server user unlock NAME       the opposite; forgets failed logins too
+  server user list              who is registered, and failed logins (--json)
   server key show               fingerprint of the public key
 
   --config FILE                 instead of sconf.json (also: IMS_SCONF)

@@ -8,55 +8,46 @@ import { CodedError, type ErrorCode } from "../../core/errors.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { BACKLOG_MAX_BYTES, WAITING_FRAMES_MAX } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
-import { Server, type ServerEffect, type ServerEvent } from "../../core/peer/server.ts";
+import { Server } from "../../core/peer/server.ts";
+import type { PeerEffect, ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import type { ServerConfig } from "../host/config.ts";
 import { Gate } from "./gate.ts";
 import type { Journal } from "./journal.ts";
+import { Peer, type Socket } from "./peer.ts";
+import type { Throttle } from "./throttle.ts";
+import { Turns } from "./turns.ts";
 
-/** What the driver needs of a connection's transport. */
-export interface Socket {
-  /** False when the bytes were dropped, because the peer does not read. */
-  send(bytes: Uint8Array): boolean;
-  /** `known`: the peer had a session, and so is no stranger. */
-  close(code: number, known: boolean): void;
-  readonly address: string;
+export interface DriverOptions {
+  readonly users: Users;
+  readonly limits: ServerConfig["limits"];
+  readonly journal: Journal;
+  readonly throttle: Pick<Throttle, "knows" | "judge" | "prove" | "told" | "forgive">;
 }
 
-interface Peer {
-  readonly socket: Socket;
-  /** Cut when it passes; null once there is a session. */
-  deadline: ReturnType<typeof setTimeout> | null;
-  /** Frames that wait for the gate or for a turn, oldest first: nothing of this peer may overtake them. */
-  readonly waiting: Uint8Array[];
-  waitingBytes: number;
-  /** Its transport has gone; what it sent before that still has its turn. */
-  gone: boolean;
-}
+type EffectOf<K extends ServerEffect["kind"]> = Extract<ServerEffect, { kind: K }>;
 
 export class Driver {
   readonly #env: Env;
   readonly #journal: Journal;
+  readonly #throttle: DriverOptions["throttle"];
   #limits: ServerConfig["limits"];
   readonly #server: Server;
   readonly #peers = new Map<ConnectionId, Peer>();
   readonly #gate: Gate;
+  readonly #turns = new Turns();
   /** Each with the peer it is for, who may be forgotten before its turn. */
   readonly #effects: (readonly [effect: ServerEffect, peer: Peer | undefined])[] = [];
   #running = false;
-  /** Sessions that have had their turn, or wait for the next. */
-  readonly #turns = new Map<ConnectionId, Peer>();
-  #turnScheduled = false;
+  /** What the machine has asked for with its last `wake`. */
+  #wakeTimer: ReturnType<typeof setTimeout> | null = null;
   #draining = false;
   #lastId = 0;
 
-  constructor(
-    env: Env,
-    keys: ServerKeys,
-    options: { readonly users: Users; readonly limits: ServerConfig["limits"]; readonly journal: Journal },
-  ) {
-    const { users, limits, journal } = options;
+  constructor(env: Env, keys: ServerKeys, options: DriverOptions) {
+    const { users, limits, journal, throttle } = options;
     this.#env = env;
     this.#journal = journal;
+    this.#throttle = throttle;
     this.#limits = limits;
     this.#server = new Server(env, keys, { users, devicesPerUser: limits.devicesPerUser });
     this.#gate = new Gate(() => this.#limits.loginsInWork);
@@ -70,8 +61,15 @@ export class Driver {
   connect(socket: Socket): ConnectionId {
     this.#lastId += 1;
     const connection = this.#lastId as ConnectionId;
-    this.#peers.set(connection, { socket, deadline: null, waiting: [], waitingBytes: 0, gone: false });
-    this.#setDeadline(connection, this.#limits.handshakeSeconds);
+    const peer = new Peer(socket, {
+      lane: this.#throttle.knows(socket.address) ? "known" : "stranger",
+      rates: () => this.#limits,
+      work: () => this.#admit(connection, peer),
+      left: () => this.#disconnected(connection),
+      late: () => this.end(connection, "channel.deadline"),
+    });
+    this.#peers.set(connection, peer);
+    peer.setDeadline(this.#limits.handshakeSeconds);
     void this.#dispatch({ kind: "connected", connection });
     if (this.#draining) this.end(connection, "server.stopping");
     return connection;
@@ -80,22 +78,22 @@ export class Driver {
   receive(connection: ConnectionId, bytes: Uint8Array): void {
     const peer = this.#peers.get(connection);
     if (peer === undefined) return;
-    peer.waiting.push(bytes);
-    peer.waitingBytes += bytes.length;
-    const stranger = peer.deadline !== null;
-    const tooMuch = stranger ? peer.waiting.length > WAITING_FRAMES_MAX : peer.waitingBytes > BACKLOG_MAX_BYTES;
+    peer.queue(bytes);
+    const tooMuch = peer.stranger ? peer.waiting > WAITING_FRAMES_MAX : peer.waitingBytes > BACKLOG_MAX_BYTES;
     if (tooMuch) this.end(connection, "channel.busy");
-    else if (stranger) this.#gate.push(() => this.#admit(connection, peer));
-    else this.#takeTurn(connection, peer);
+    else if (peer.stranger) this.#gate.push(() => this.#admit(connection, peer), peer.lane);
+    else this.#turns.take(peer);
+  }
+
+  /** Something that asks for nothing but takes time, such as a ping. */
+  pinged(connection: ConnectionId): void {
+    if (this.#peers.get(connection)?.pinged() === false) this.end(connection, "channel.busy");
   }
 
   disconnect(connection: ConnectionId): void {
     const peer = this.#peers.get(connection);
-    if (peer?.deadline === null && peer.waiting.length > 0) {
-      peer.gone = true;
-      return;
-    }
-    this.#disconnected(connection);
+    if (peer !== undefined && !peer.stranger && peer.waiting > 0) peer.gone = true;
+    else this.#disconnected(connection);
   }
 
   #disconnected(connection: ConnectionId): void {
@@ -120,45 +118,21 @@ export class Driver {
   /** Refuses and ends logins; those who are logged in go on until `stop`. */
   drain(): void {
     this.#draining = true;
-    for (const [connection, { deadline }] of [...this.#peers]) {
-      if (deadline !== null) this.end(connection, "server.stopping");
+    for (const [connection, { stranger }] of [...this.#peers]) {
+      if (stranger) this.end(connection, "server.stopping");
     }
   }
 
   /** Says goodbye to everybody and wipes every session. */
   stop(): void {
     void this.#dispatch({ kind: "stop" });
+    if (this.#wakeTimer !== null) clearTimeout(this.#wakeTimer);
   }
 
   /** The turn of the oldest frame that waits, unless it has been dealt with already. */
   #admit(connection: ConnectionId, peer: Peer): Promise<void> | undefined {
-    const bytes = peer.waiting.shift();
-    if (bytes === undefined) return undefined;
-    peer.waitingBytes -= bytes.length;
-    return this.#dispatch({ kind: "frame", connection, bytes });
-  }
-
-  /**
-   * Whoever is logged in has one record dealt with in one turn of the event loop: the first at once, more of them when
-   * the others have had theirs. The platform hands over all that one peer has sent before it looks at the next.
-   */
-  #takeTurn(connection: ConnectionId, peer: Peer): void {
-    if (!this.#turns.has(connection)) void this.#admit(connection, peer);
-    this.#turns.set(connection, peer);
-    if (this.#turnScheduled) return;
-    this.#turnScheduled = true;
-    setImmediate(() => this.#nextTurn());
-  }
-
-  #nextTurn(): void {
-    this.#turnScheduled = false;
-    const turns = [...this.#turns];
-    this.#turns.clear();
-    for (const [connection, peer] of turns) {
-      if (this.#peers.get(connection) !== peer) continue;
-      if (peer.waiting.length > 0) this.#takeTurn(connection, peer);
-      else if (peer.gone) this.#disconnected(connection);
-    }
+    const bytes = peer.next();
+    return bytes === undefined ? undefined : this.#dispatch({ kind: "frame", connection, bytes });
   }
 
   /**
@@ -174,7 +148,9 @@ export class Driver {
       effects = "connection" in event ? this.#server.handle({ ...event, kind: "end", code: "server.fault" }) : [];
     }
     const compute = effects.find((effect) => effect.kind === "compute");
-    for (const effect of effects) this.#effects.push([effect, this.#peers.get(effect.connection)]);
+    for (const effect of effects) {
+      this.#effects.push([effect, "connection" in effect ? this.#peers.get(effect.connection) : undefined]);
+    }
     if (!this.#running) this.#runAll();
     return compute === undefined ? undefined : this.#compute(compute.connection, compute.job);
   }
@@ -182,13 +158,21 @@ export class Driver {
   #runAll(): void {
     this.#running = true;
     try {
-      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) this.#run(...next);
+      for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) {
+        const [effect, peer] = next;
+        if (effect.kind === "wake") this.#wake(effect.afterMs);
+        else this.#run(effect, peer);
+      }
     } finally {
       this.#running = false;
     }
   }
 
-  #run(effect: ServerEffect, peer: Peer | undefined): void {
+  #wake(afterMs: number): void {
+    this.#wakeTimer = setTimeout(() => void this.#dispatch({ kind: "awake" }), afterMs);
+  }
+
+  #run(effect: PeerEffect, peer: Peer | undefined): void {
     const { connection } = effect;
     switch (effect.kind) {
       case "transmit":
@@ -197,17 +181,29 @@ export class Driver {
       case "compute": // begun already: a job sends nothing
         break;
       case "channel":
-        this.#setDeadline(connection, this.#limits.loginSeconds);
+        peer?.setDeadline(this.#limits.loginSeconds);
+        break;
+      case "attempt":
+        if (peer !== undefined) this.#judge(effect, peer);
+        break;
+      case "proved":
+        if (peer !== undefined) this.#prove(effect, peer);
         break;
       case "attached":
-        this.#clearDeadline(connection);
+        peer?.clearDeadline();
         this.#journal.login(effect.device, peer?.socket.address ?? "");
         break;
+      case "guessesSeen":
+        if (peer !== undefined) this.#told(connection, peer);
+        break;
+      case "asked":
+        peer?.charge(effect);
+        break;
       case "ended":
-        this.#noteEnd(effect, peer?.socket.address ?? "");
+        this.#noteEnd(effect, peer);
         break;
       case "close": {
-        const known = peer?.deadline === null;
+        const known = peer?.stranger === false;
         this.#forget(connection);
         peer?.socket.close(effect.closeCode, known);
       }
@@ -219,36 +215,68 @@ export class Driver {
       const result = await this.#env.crypto.run(job, this.#env.randomBytes);
       await this.#dispatch({ kind: "computed", connection, result });
     } catch (error) {
-      if (error instanceof CodedError) {
-        await this.#dispatch({ kind: "failed", connection, error });
-      } else {
-        this.#journal.fault(error);
-        this.end(connection, "server.fault");
-      }
+      if (error instanceof CodedError) await this.#dispatch({ kind: "failed", connection, error });
+      else this.#fail(connection, error);
     }
   }
 
-  #noteEnd({ device, attempted, code }: Extract<ServerEffect, { kind: "ended" }>, address: string): void {
+  /** A guess that cannot be counted is not served. */
+  #judge({ connection, ...attempt }: EffectOf<"attempt">, peer: Peer): void {
+    try {
+      const load = { waiting: this.#gate.strangers, inWork: this.#limits.loginsInWork };
+      const { verdict, guess } = this.#throttle.judge(attempt, peer.socket.address, load);
+      peer.guess = guess;
+      void this.#dispatch({ kind: "verdict", connection, verdict });
+    } catch (error) {
+      this.#fail(connection, error);
+    }
+  }
+
+  #prove({ connection }: EffectOf<"proved">, peer: Peer): void {
+    const { guess } = peer;
+    peer.guess = null;
+    if (guess === null) return;
+    try {
+      const { guesses, atMs } = this.#throttle.prove(guess);
+      peer.reported = { user: guess.user, atMs };
+      void this.#dispatch({ kind: "guesses", connection, guesses });
+    } catch (error) {
+      this.#fail(connection, error);
+    }
+  }
+
+  #told(connection: ConnectionId, { reported }: Peer): void {
+    if (reported === null) return;
+    try {
+      this.#throttle.told(reported.user, reported.atMs);
+    } catch (error) {
+      this.#fail(connection, error);
+    }
+  }
+
+  #noteEnd({ device, attempted, code }: EffectOf<"ended">, peer: Peer | undefined): void {
+    const address = peer?.socket.address ?? "";
     if (device !== null) this.#journal.logout(device, address, code);
     else this.#journal.refused({ cause: code, address, attempted: attempted !== null, user: attempted?.user });
+    if (peer?.guess == null || (code !== "server.stopping" && code !== "server.fault")) return;
+    try {
+      this.#throttle.forgive(peer.guess);
+    } catch (error) {
+      this.#journal.fault(error);
+    }
   }
 
-  #setDeadline(connection: ConnectionId, seconds: number): void {
-    this.#clearDeadline(connection);
-    const peer = this.#peers.get(connection);
-    if (peer === undefined) return;
-    peer.deadline = setTimeout(() => this.end(connection, "channel.deadline"), seconds * 1000);
-  }
-
-  #clearDeadline(connection: ConnectionId): void {
-    const peer = this.#peers.get(connection);
-    if (peer?.deadline == null) return;
-    clearTimeout(peer.deadline);
-    peer.deadline = null;
+  /** A fault of ours: loud, and the connection it happened on ends. */
+  #fail(connection: ConnectionId, error: unknown): void {
+    this.#journal.fault(error);
+    this.end(connection, "server.fault");
   }
 
   #forget(connection: ConnectionId): void {
-    this.#clearDeadline(connection);
+    const peer = this.#peers.get(connection);
+    if (peer === undefined) return;
+    peer.forget();
+    this.#turns.forget(peer);
     this.#peers.delete(connection);
   }
 }

@@ -172,6 +172,9 @@ class Port implements Listener {
           if (typeof message === "string") driver.end(ws.data.connection, "wire.malformed");
           else driver.receive(ws.data.connection, new Uint8Array(message));
         },
+        ping(ws) {
+          if (ws.data.connection !== null) driver.pinged(ws.data.connection);
+        },
         close(ws) {
           // A stranger counts until we have cut the socket; users may log out and in as often as they like.
           if (ws.data.lingers) setTimeout(() => door.leave(ws.data.address), LINGER_MS);

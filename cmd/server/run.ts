@@ -8,6 +8,7 @@ import { lockFolder } from "../host/lock.ts";
 import { createLog } from "../host/log.ts";
 import { fingerprint } from "../host/publicKey.ts";
 import { VERSION } from "../host/version.ts";
+import { Attempts } from "./attempts.ts";
 import { type Change, simpleChange } from "./change.ts";
 import { DescriptorGuard, warnOfFew } from "./descriptors.ts";
 import { Driver } from "./driver.ts";
@@ -18,6 +19,7 @@ import { listenFailure } from "./listenFailure.ts";
 import { LogLines } from "./logLines.ts";
 import { expectSafeHost, openRealm, type Realm } from "./realm.ts";
 import { reloader } from "./reload.ts";
+import { Throttle } from "./throttle.ts";
 import { loadUsers } from "./users.ts";
 import { UsersWatch } from "./usersWatch.ts";
 
@@ -40,12 +42,18 @@ export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Pro
   const { config, keys, usersFile } = realm;
   const users = fromKey(config, "users", () => loadUsers(usersFile));
   using _data = lockFolder(config.data);
+  using attempts = Attempts.open(config.data);
   using lines = new LogLines((text) => io.stderr.write(text));
   const logOptions = { level: config.logLevel, write: (line: string) => lines.add(line), nowMs: () => env.nowMs() };
   const log = createLog(logOptions);
   using machineKeys = serverKeys(keys, env.crypto);
   const journal = createJournal(log);
-  const driver = new Driver(env, machineKeys, { users, limits: config.limits, journal });
+  const driver = new Driver(env, machineKeys, {
+    users,
+    limits: config.limits,
+    journal,
+    throttle: new Throttle(env, attempts),
+  });
   const listener = open(config, driver, journal);
   using _guard = new DescriptorGuard({ listener, log, nowMs: () => performance.now() });
   using usersWatch = new UsersWatch(usersFile, { setUsers: (now) => driver.setUsers(now), log });

@@ -14,6 +14,7 @@ import type { Env } from "../env.ts";
 import { CodedError, codeOfWire, type ErrorCode } from "../errors.ts";
 import { type MessageId, newDeviceId } from "../ids.ts";
 import { type LoginContext, proveLogin, receiveLogin, startLogin } from "../kdc/login.ts";
+import type { Puzzle } from "../kdc/puzzle.ts";
 import type { UserName } from "../name.ts";
 import type { ClientLoginState, ClientLoginStretching } from "../opaque/login.ts";
 import { Secret, wipe } from "../secret.ts";
@@ -39,7 +40,11 @@ export type ClientEvent =
   | { readonly kind: "frame"; readonly bytes: Uint8Array }
   | { readonly kind: "computed"; readonly result: JobResult }
   | { readonly kind: "failed"; readonly error: unknown }
+  /** The nonce that solves the puzzle of a `solve`. */
+  | { readonly kind: "solved"; readonly nonce: Uint8Array }
   | { readonly kind: "send"; readonly id: MessageId; readonly to: string; readonly text: string }
+  /** The user has been shown the `guesses` notice, and need not be told again. */
+  | { readonly kind: "sawGuesses" }
   | { readonly kind: "giveUp"; readonly id: MessageId }
   | { readonly kind: "logout" }
   /** The transport has gone; `code` is what its close code said. */
@@ -48,11 +53,16 @@ export type ClientEvent =
 export type ClientEffect =
   | { readonly kind: "transmit"; readonly bytes: Uint8Array }
   | { readonly kind: "compute"; readonly job: Job }
+  /** The server is busy and asks for work: search a nonce, in pieces that leave time for the user, and say `solved`. */
+  | { readonly kind: "solve"; readonly puzzle: Puzzle }
   /** The server has answered, and the password is being stretched: it takes a moment. */
   | { readonly kind: "stretching" }
   | { readonly kind: "notice"; readonly notice: Notice }
-  /** It is over and everything is wiped; `code` is null after a logout. Close the transport. */
-  | { readonly kind: "ended"; readonly code: ErrorCode | null };
+  /**
+   * It is over and everything is wiped; `code` is null after a logout. Close the transport. `waitSeconds`: when the
+   * server said that another try makes sense; 0 when it did not.
+   */
+  | { readonly kind: "ended"; readonly code: ErrorCode | null; readonly waitSeconds: number };
 
 type Phase =
   | { readonly phase: "start" }
@@ -62,7 +72,13 @@ type Phase =
       /** A record that came before its channel was computed: a server that has to end at once says so. */
       readonly early: Uint8Array | null;
     }
-  | { readonly phase: "awaitLogin"; readonly channel: Channel; readonly login: ClientLoginState }
+  | {
+      readonly phase: "awaitLogin";
+      readonly channel: Channel;
+      readonly login: ClientLoginState;
+      /** One puzzle is all that a server may ask for. */
+      readonly puzzle: "none" | "asked" | "solved";
+    }
   | { readonly phase: "stretching"; readonly channel: Channel; readonly login: ClientLoginStretching }
   | { readonly phase: "session"; readonly channel: Channel; readonly session: ClientSession }
   | { readonly phase: "ended" };
@@ -121,8 +137,14 @@ export class Client {
       case "failed":
         this.#computed(event);
         break;
+      case "solved":
+        this.#solved(event.nonce);
+        break;
       case "send":
         this.#run(this.#session().send(event.id, event.to, event.text));
+        break;
+      case "sawGuesses":
+        this.#transmit([{ kind: "guessesSeen" }]);
         break;
       case "giveUp":
         if (this.#phase.phase === "session") this.#run(this.#phase.session.giveUp(event.id));
@@ -170,10 +192,18 @@ export class Client {
 
   #message(message: ServerMessage): void {
     if (message.kind === "goodbye") {
-      this.#end(codeOfWire(message.reason));
+      this.#end(codeOfWire(message.reason), message.waitSeconds);
     } else if (this.#phase.phase === "session") {
       this.#run(this.#phase.session.receive(message));
-    } else if (this.#phase.phase === "awaitLogin" && message.kind === "loginResponse") {
+    } else if (this.#phase.phase === "awaitLogin" && message.kind === "puzzle" && this.#phase.puzzle === "none") {
+      const { handshakeHash } = this.#phase.channel;
+      this.#phase = { ...this.#phase, puzzle: "asked" };
+      this.#effects.push({ kind: "solve", puzzle: { handshakeHash, bits: message.bits } });
+    } else if (
+      this.#phase.phase === "awaitLogin" &&
+      message.kind === "loginResponse" &&
+      this.#phase.puzzle !== "asked"
+    ) {
       const { channel, login } = this.#phase;
       const { state, job } = receiveLogin(login, message.ke2);
       this.#phase = { phase: "stretching", channel, login: state };
@@ -182,6 +212,12 @@ export class Client {
     } else if (this.#phase.phase !== "ended") {
       throw new CodedError("state.unexpected");
     }
+  }
+
+  #solved(nonce: Uint8Array): void {
+    if (this.#phase.phase !== "awaitLogin" || this.#phase.puzzle !== "asked") throw new Error("client: no puzzle");
+    this.#phase = { ...this.#phase, puzzle: "solved" };
+    this.#transmitLogin(this.#phase.channel, { kind: "solution", nonce });
   }
 
   #computed(event: Extract<ClientEvent, { kind: "computed" | "failed" }>): void {
@@ -205,7 +241,7 @@ export class Client {
     const { channel } = next;
     using password = this.#config.password;
     const { ke1, state: login } = startLogin(this.#env, this.#context(channel), password);
-    this.#phase = { phase: "awaitLogin", channel, login };
+    this.#phase = { phase: "awaitLogin", channel, login, puzzle: "none" };
     this.#transmitLogin(channel, { kind: "loginStart", user: this.#config.user, ke1 });
     if (early !== null) this.#frame(early);
   }
@@ -250,7 +286,7 @@ export class Client {
   }
 
   /** Wipes everything, from any phase. */
-  #end(code: ErrorCode | null): void {
+  #end(code: ErrorCode | null, waitSeconds = 0): void {
     const { phase } = this.#phase;
     if (phase === "ended") return;
     wipe(this.#config.password);
@@ -259,6 +295,6 @@ export class Client {
       wipe(this.#phase.login, this.#phase.channel);
     if (this.#phase.phase === "session") wipe(this.#phase.session, this.#phase.channel);
     this.#phase = { phase: "ended" };
-    this.#effects.push({ kind: "ended", code });
+    this.#effects.push({ kind: "ended", code, waitSeconds });
   }
 }

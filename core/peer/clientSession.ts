@@ -63,6 +63,10 @@ export class ClientSession implements Disposable {
       case "unregistered":
         this.#unregistered(message.user);
         break;
+      case "guesses":
+        if (this.#attached) throw new CodedError("state.unexpected", "guesses after the login");
+        this.#notices.push({ kind: "guesses", prefixes: message.prefixes, others: message.others });
+        break;
       case "attached":
         if (this.#attached) throw new CodedError("state.unexpected", "attached twice");
         this.#attached = true;
@@ -85,6 +89,7 @@ export class ClientSession implements Disposable {
         this.#confirmed(message.message, message);
         break;
       case "loginResponse":
+      case "puzzle":
       case "goodbye":
         throw new CodedError("state.unexpected", "out of place in a session");
     }

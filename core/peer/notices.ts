@@ -1,6 +1,7 @@
 /** What the user of a client is told. Names are as registered; texts and names are as their senders chose them. */
 import type { ErrorCode } from "../errors.ts";
 import type { DeviceId, MessageId } from "../ids.ts";
+import type { GuessReport } from "../kdc/guessing.ts";
 
 /** A text for this user, or a copy of one that this user wrote on another device. */
 export interface MessageNotice {
@@ -26,9 +27,16 @@ export interface UndeliveredNotice {
   readonly reason: Undelivered;
 }
 
+/** Logins of this user that failed since the user was last told; whoever shows it says `sawGuesses`. */
+export interface GuessesNotice extends GuessReport {
+  readonly kind: "guesses";
+}
+
 export type StatusNotice =
   /** The roster is complete. */
   | { readonly kind: "attached"; readonly name: string; readonly device: DeviceId }
+  /** Told before `attached`, when there are any. */
+  | GuessesNotice
   /** A user came or went, or changed devices. */
   | { readonly kind: "presence"; readonly name: string; readonly before: number; readonly devices: number }
   | { readonly kind: "unregistered"; readonly name: string }

@@ -7,47 +7,23 @@
  */
 
 import { wipeResult } from "../crypto/jobs.ts";
-import type { JobResult } from "../crypto/provider.ts";
 import { checkPublicKey } from "../crypto/x25519.ts";
 import type { Env } from "../env.ts";
 import { CodedError, closeCodeOf, type ErrorCode } from "../errors.ts";
 import { type Address, sameAddress } from "../ids.ts";
 import { grant } from "../kdc/granting.ts";
+import type { Verdict } from "../kdc/guessing.ts";
 import { type ServerKeys, stillCounts, type Users } from "../kdc/realm.ts";
 import type { Session } from "../kdc/session.ts";
+import { PRESENCE_MS } from "../limits.ts";
 import type { UserName } from "../name.ts";
 import { wipe } from "../secret.ts";
-import { type ClientMessage, type ServerMessage, serverFrames } from "../wire/messages.ts";
+import type { ClientMessage, ServerMessage } from "../wire/messages.ts";
 import { type ConnectionId, Online } from "./online.ts";
-import { type Attempt, type ConnectionEffect, ServerConnection } from "./serverConnection.ts";
-
-export type ServerEvent =
-  | { readonly kind: "connected"; readonly connection: ConnectionId }
-  | { readonly kind: "frame"; readonly connection: ConnectionId; readonly bytes: Uint8Array }
-  | { readonly kind: "computed"; readonly connection: ConnectionId; readonly result: JobResult }
-  | { readonly kind: "failed"; readonly connection: ConnectionId; readonly error: unknown }
-  | { readonly kind: "disconnected"; readonly connection: ConnectionId }
-  /** Ends a connection: a deadline, or a fault of ours. */
-  | { readonly kind: "end"; readonly connection: ConnectionId; readonly code: ErrorCode }
-  /** `users.json` has changed. */
-  | { readonly kind: "users"; readonly users: Users }
-  | { readonly kind: "stop" };
-
-export type ServerEffect =
-  | (ConnectionEffect & { readonly connection: ConnectionId })
-  /** Close the transport. `closeCode` is a WebSocket close code. */
-  | { readonly kind: "close"; readonly connection: ConnectionId; readonly closeCode: number }
-  /** For the log: who came and went, and why somebody was refused. */
-  | { readonly kind: "attached"; readonly connection: ConnectionId; readonly device: Address }
-  | {
-      readonly kind: "ended";
-      readonly connection: ConnectionId;
-      /** The device whose session this was, if there was one. */
-      readonly device: Address | null;
-      /** A login was begun and not completed: a failed guess, as far as anybody can tell. */
-      readonly attempted: Attempt | null;
-      readonly code: ErrorCode | null;
-    };
+import { Outgoing } from "./outgoing.ts";
+import { Presences } from "./presences.ts";
+import { type ConnectionEvent, ServerConnection } from "./serverConnection.ts";
+import type { ServerEffect, ServerEvent } from "./serverEvents.ts";
 
 const CLOSE_NORMAL = 1000;
 
@@ -58,18 +34,18 @@ export class Server {
   readonly #keys: ServerKeys;
   readonly #connections = new Map<ConnectionId, ServerConnection>();
   readonly #online = new Online();
+  readonly #outgoing = new Outgoing();
+  readonly #presences: Presences;
   #users: Users;
   #effects: ServerEffect[] = [];
-  /** Frames to each session, sealed together when the event has been dealt with. */
-  readonly #outgoing = new Map<ConnectionId, Uint8Array[]>();
-  /** Those of them that hold a conversation key: wiped once sealed. */
-  readonly #keyFrames: Uint8Array[] = [];
 
   constructor(env: Env, keys: ServerKeys, start: { readonly users: Users; readonly devicesPerUser: number }) {
     this.#env = env;
     this.#keys = keys;
     this.#users = start.users;
     this.devicesPerUser = start.devicesPerUser;
+    const nameOf = (user: UserName) => this.#users.get(user)?.name ?? user;
+    this.#presences = new Presences({ online: this.#online, outgoing: this.#outgoing, nameOf });
   }
 
   get online(): { readonly users: number; readonly devices: number; readonly connections: number } {
@@ -85,8 +61,13 @@ export class Server {
       case "users":
         this.#setUsers(event.users);
         break;
+      case "awake":
+        this.#presences.tellRest();
+        break;
       case "stop":
-        for (const connection of [...this.#connections.keys()]) this.#end(connection, "server.stopping", false);
+        for (const connection of [...this.#connections.keys()]) {
+          this.#end(connection, "server.stopping", { silently: true });
+        }
         break;
       case "disconnected":
         this.#end(event.connection, null);
@@ -94,28 +75,41 @@ export class Server {
       case "end":
         this.#end(event.connection, event.code);
         break;
+      case "verdict":
+        this.#judge(event.connection, event.verdict);
+        break;
+      case "guesses":
+        this.#connections.get(event.connection)?.keepReport(event.guesses);
+        break;
       default:
-        this.#step(event);
+        this.#step(event.connection, event);
     }
     this.#flush();
+    if (this.#presences.startsTimer()) this.#effects.push({ kind: "wake", afterMs: PRESENCE_MS });
     const effects = this.#effects;
     this.#effects = [];
     return effects;
   }
 
-  #step(event: Extract<ServerEvent, { kind: "frame" | "computed" | "failed" }>): void {
-    const peer = this.#connections.get(event.connection);
+  #judge(connection: ConnectionId, verdict: Verdict): void {
+    if (verdict.kind !== "wait") this.#step(connection, { kind: "admitted", admission: verdict });
+    else this.#end(connection, "auth.tooManyAttempts", { waitSeconds: verdict.seconds });
+  }
+
+  #step(connection: ConnectionId, event: ConnectionEvent): void {
+    const peer = this.#connections.get(connection);
     if (peer === undefined) {
       if (event.kind === "computed") wipeResult(event.result);
       return;
     }
     try {
       const { effects, requests } = peer.step(event, this.#users);
-      for (const effect of effects) this.#effects.push({ ...effect, connection: event.connection });
-      for (const request of requests) this.#serve(event.connection, peer, request);
+      for (const effect of effects) this.#effects.push({ ...effect, connection });
+      for (const request of requests) this.#serve(connection, peer, request);
+      if (requests.length > 0) this.#effects.push({ kind: "asked", connection, ...askedFor(requests) });
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
-      this.#end(event.connection, error.code);
+      this.#end(connection, error.code);
     }
   }
 
@@ -143,8 +137,12 @@ export class Server {
       case "logout":
         this.#end(connection, null);
         break;
+      case "guessesSeen":
+        this.#effects.push({ kind: "guessesSeen", connection });
+        break;
       case "loginStart":
       case "loginFinish":
+      case "solution":
         throw new CodedError("state.unexpected");
     }
   }
@@ -159,14 +157,17 @@ export class Server {
     const { device, ticketKey } = request;
     const session = peer.attach({ device, ticketKey, since: this.#env.nowMs() });
     this.#online.add(session, connection);
-    for (const user of this.#users.keys()) this.#send(connection, this.#presenceOf(user));
+    this.#presences.tellAll(connection, this.#users.keys());
+    const { report } = proved;
+    if (report !== null && report.prefixes.length > 0) this.#send(connection, { kind: "guesses", ...report });
     this.#send(connection, { kind: "attached", name: proved.registered.name });
-    this.#broadcast(this.#presenceOf(session.user), connection);
+    this.#presences.changed(session.user, connection);
     this.#effects.push({ kind: "attached", connection, device: addressOf(session) });
   }
 
   #grant(connection: ConnectionId, asker: Session, peer: Address): void {
     const { user, device } = peer;
+    this.#presences.tellFirst(connection, user);
     const to = this.#online.connectionOf(peer);
     const session = to === null ? null : this.#connections.get(to)?.session;
     if (session == null || sameAddress(peer, asker)) {
@@ -174,20 +175,22 @@ export class Server {
       return;
     }
     const { conversation, key, ticket } = grant(this.#env, this.#keys.staticKey, asker, session);
-    const frame = serverFrames.encode({ kind: "grant", user, device, conversation, key, ticket });
+    this.#outgoing.sendKey(connection, { kind: "grant", user, device, conversation, key, ticket });
     wipe(key);
-    this.#queue(connection, frame);
-    this.#keyFrames.push(frame);
   }
 
   #route(connection: ConnectionId, sender: Session, request: Extract<ClientMessage, { kind: "send" }>): void {
     const { message, user, device, envelope } = request;
     const to = sameAddress(request, sender) ? null : this.#online.connectionOf(request);
+    // Devices that the sender has not heard of get the message too, as long as it is not confirmed.
+    this.#presences.tellFirst(connection, user);
+    this.#presences.tellFirst(connection, sender.user);
     if (to === null) {
       this.#send(connection, { kind: "bounced", message, user, device });
       return;
     }
     const from = { user: sender.user, device: sender.device };
+    this.#presences.tellFirst(to, sender.user);
     this.#send(to, { kind: "delivery", message, ...from, receivedAt: this.#env.nowMs(), envelope });
   }
 
@@ -200,50 +203,32 @@ export class Server {
       const { user, registered } = peer.proved;
       if (!stillCounts(registered, users.get(user))) this.#end(connection, "auth.ended");
     }
-    for (const user of before.keys()) if (!users.has(user)) this.#broadcast({ kind: "unregistered", user });
-    for (const [user, { name }] of users) {
-      if (before.get(user)?.name !== name) this.#broadcast(this.#presenceOf(user));
-    }
-  }
-
-  #presenceOf(user: UserName): ServerMessage {
-    return { kind: "presence", name: this.#users.get(user)?.name ?? user, devices: this.#online.devicesOf(user) };
-  }
-
-  #broadcast(message: ServerMessage, except?: ConnectionId): void {
-    const frame = serverFrames.encode(message);
-    for (const connection of this.#online.connections()) {
-      if (connection !== except) this.#queue(connection, frame);
-    }
+    for (const user of before.keys()) if (!users.has(user)) this.#presences.unregistered(user);
+    for (const [user, { name }] of users) if (before.get(user)?.name !== name) this.#presences.changed(user);
   }
 
   #send(connection: ConnectionId, message: ServerMessage): void {
-    this.#queue(connection, serverFrames.encode(message));
-  }
-
-  #queue(connection: ConnectionId, frame: Uint8Array): void {
-    const queue = this.#outgoing.get(connection);
-    if (queue === undefined) this.#outgoing.set(connection, [frame]);
-    else queue.push(frame);
+    this.#outgoing.send(connection, message);
   }
 
   #flush(): void {
-    for (const [connection, frames] of this.#outgoing) {
+    this.#outgoing.flush((connection, frames) => {
       for (const bytes of this.#connections.get(connection)?.seal(frames) ?? []) {
         this.#effects.push({ kind: "transmit", connection, bytes });
       }
-    }
-    this.#outgoing.clear();
-    for (const frame of this.#keyFrames.splice(0)) frame.fill(0);
+    });
   }
 
-  /** Ends one connection and wipes what it held; the others, unless they go too, hear that the device has gone. */
-  #end(connection: ConnectionId, code: ErrorCode | null, tellOthers = true): void {
+  /**
+   * Ends one connection and wipes what it held. The others hear that the device has gone, unless they go too
+   * (`silently`).
+   */
+  #end(connection: ConnectionId, code: ErrorCode | null, { waitSeconds = 0, silently = false } = {}): void {
     const peer = this.#connections.get(connection);
     if (peer === undefined) return;
     const { session, attempted } = peer;
     this.#flush();
-    const { goodbye } = peer.end(code);
+    const { goodbye } = peer.end(code, waitSeconds);
     this.#connections.delete(connection);
     if (goodbye !== null) this.#effects.push({ kind: "transmit", connection, bytes: goodbye });
     const device = session === null ? null : addressOf(session);
@@ -251,7 +236,7 @@ export class Server {
     this.#effects.push({ kind: "ended", connection, device, attempted, code });
     if (session === null) return;
     this.#online.remove(session);
-    if (tellOthers && this.#users.has(session.user)) this.#broadcast(this.#presenceOf(session.user));
+    if (!silently && this.#users.has(session.user)) this.#presences.changed(session.user);
   }
 }
 
@@ -259,6 +244,10 @@ export class Server {
 function closeCode(code: ErrorCode | null, sealed: boolean): number {
   if (code === "server.stopping") return closeCodeOf(code);
   return code === null || sealed ? CLOSE_NORMAL : closeCodeOf(code);
+}
+
+function askedFor(requests: readonly ClientMessage[]): { readonly frames: number; readonly tickets: number } {
+  return { frames: requests.length, tickets: requests.filter(({ kind }) => kind === "ticketRequest").length };
 }
 
 function addressOf({ user, device }: Session): Address {

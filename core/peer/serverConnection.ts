@@ -8,7 +8,9 @@ import { type ResponderState, stepResponder, wipeResponder } from "../channel/re
 import type { Job } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
 import { CodedError, ERRORS, type ErrorCode } from "../errors.ts";
+import type { Admission, GuessReport } from "../kdc/guessing.ts";
 import { acceptLogin, answerLogin } from "../kdc/login.ts";
+import { solves } from "../kdc/puzzle.ts";
 import { type RegisteredUser, type ServerKeys, stillCounts, type Users } from "../kdc/realm.ts";
 import type { Session } from "../kdc/session.ts";
 import type { UserName } from "../name.ts";
@@ -21,15 +23,30 @@ export interface Attempt {
   readonly user?: UserName;
 }
 
+/** What a `loginStart` asked for, until it is answered. */
+interface LoginRequest {
+  readonly user: UserName;
+  readonly ke1: Uint8Array;
+  /** The user that it began with: it counts only while that has not changed. */
+  readonly registered: RegisteredUser | null;
+}
+
 type Phase =
   | { readonly phase: "handshake"; readonly state: ResponderState }
   | { readonly phase: "awaitLogin"; readonly channel: Channel }
+  /** The driver is asked whether the login may go on. */
+  | { readonly phase: "awaitVerdict"; readonly channel: Channel; readonly request: LoginRequest }
+  | {
+      readonly phase: "awaitSolution";
+      readonly channel: Channel;
+      readonly request: LoginRequest;
+      readonly bits: number;
+    }
   | {
       readonly phase: "awaitProof";
       readonly channel: Channel;
       readonly login: ServerLoginState;
       readonly user: UserName;
-      /** The record that the login began with: it counts only while that is still the user's. */
       readonly registered: RegisteredUser | null;
     }
   | {
@@ -38,6 +55,7 @@ type Phase =
       readonly user: UserName;
       readonly registered: RegisteredUser;
       readonly key: Secret;
+      readonly report: GuessReport | null;
     }
   | {
       readonly phase: "session";
@@ -51,7 +69,22 @@ export type ConnectionEffect =
   | { readonly kind: "transmit"; readonly bytes: Uint8Array }
   | { readonly kind: "compute"; readonly job: Job }
   /** The handshake is done. */
-  | { readonly kind: "channel" };
+  | { readonly kind: "channel" }
+  /**
+   * A login of this name has begun, known or not: may it go on? To be answered with a `verdict` before the next frame
+   * of this connection is handed over. Whoever is let on has made a guess. `solved`: a puzzle has been, and one is enough.
+   */
+  | { readonly kind: "attempt"; readonly user: UserName; readonly registered: boolean; readonly solved: boolean }
+  /** The guess was the password. To be answered with `guesses`, likewise. */
+  | { readonly kind: "proved"; readonly user: UserName };
+
+export type ConnectionEvent = HandshakeEvent | { readonly kind: "admitted"; readonly admission: Admission };
+
+interface Proved {
+  readonly user: UserName;
+  readonly registered: RegisteredUser;
+  readonly report: GuessReport | null;
+}
 
 /** Effects to run, then what the session asks. */
 export interface ConnectionStep {
@@ -74,21 +107,30 @@ export class ServerConnection {
     return this.#phase.phase === "session" ? this.#phase.session : null;
   }
 
-  /** The login whose proof is awaited. */
+  /** The login whose proof is awaited, or that was not let on. */
   get attempted(): Attempt | null {
-    if (this.#phase.phase !== "awaitProof") return null;
-    return this.#phase.registered === null ? {} : { user: this.#phase.user };
+    const { phase } = this.#phase;
+    if (phase !== "awaitVerdict" && phase !== "awaitProof") return null;
+    const { registered, user } = phase === "awaitProof" ? this.#phase : this.#phase.request;
+    return registered === null ? {} : { user };
   }
 
-  /** The user that the password was proved for, and the record it was proved against. */
-  get proved(): { readonly user: UserName; readonly registered: RegisteredUser } | null {
+  /** The user that the password was proved for, the record it was proved against, and what the user has to be told. */
+  get proved(): Proved | null {
     if (this.#phase.phase === "awaitAttach") return this.#phase;
-    if (this.#phase.phase === "session") return { user: this.#phase.session.user, registered: this.#phase.registered };
-    return null;
+    if (this.#phase.phase !== "session") return null;
+    const { session, registered } = this.#phase;
+    return { user: session.user, registered, report: null };
+  }
+
+  /** What the user is told once the device is attached. */
+  keepReport(report: GuessReport): void {
+    if (this.#phase.phase === "awaitAttach") this.#phase = { ...this.#phase, report };
   }
 
   /** @throws every code that a peer can be blamed for: the connection is then to be ended with it */
-  step(event: HandshakeEvent, users: Users): ConnectionStep {
+  step(event: ConnectionEvent, users: Users): ConnectionStep {
+    if (event.kind === "admitted") return { effects: this.#admitted(event.admission), requests: [] };
     if (this.#phase.phase === "handshake") return { effects: this.#shake(this.#phase.state, event), requests: [] };
     if (event.kind !== "frame" || this.#phase.phase === "ended") throw new CodedError("state.unexpected");
     const plaintext = this.#phase.channel.open(event.bytes);
@@ -125,9 +167,9 @@ export class ServerConnection {
   /**
    * Ends the connection and wipes all that it held. The reason is sealed, and padded, when there is a channel whose keys
    * both sides have; else (and while a proof is awaited, as the client may have changed its keys) it is for the close
-   * code.
+   * code. `waitSeconds`: when another try makes sense, if that is known.
    */
-  end(code: ErrorCode | null): { readonly goodbye: Uint8Array | null } {
+  end(code: ErrorCode | null, waitSeconds = 0): { readonly goodbye: Uint8Array | null } {
     const phase = this.#phase;
     this.#phase = { phase: "ended" };
     if (phase.phase === "ended") return { goodbye: null };
@@ -136,7 +178,9 @@ export class ServerConnection {
       return { goodbye: null };
     }
     const unheard = code === null || phase.phase === "awaitProof";
-    const goodbye = unheard ? null : sealPadded(phase.channel, { kind: "goodbye", reason: ERRORS[code].wire });
+    const goodbye = unheard
+      ? null
+      : sealPadded(phase.channel, { kind: "goodbye", reason: ERRORS[code].wire, waitSeconds });
     wipe(phase.channel);
     if (phase.phase === "awaitProof") wipe(phase.login);
     if (phase.phase === "awaitAttach") wipe(phase.key);
@@ -156,18 +200,19 @@ export class ServerConnection {
   }
 
   #login(message: ClientMessage, users: Users): readonly ConnectionEffect[] {
-    if (this.#phase.phase === "awaitLogin" && message.kind === "loginStart") {
-      const { channel } = this.#phase;
-      const known = users.get(message.user) ?? null;
-      const registered = known?.active === true ? known : null;
-      const context = { user: message.user, realm: this.#keys.realm, handshakeHash: channel.handshakeHash };
-      const login = { record: registered?.record ?? null, ke1: message.ke1 };
-      const { ke2, state } = answerLogin(this.#env, this.#keys.opaque, context, login);
-      this.#phase = { phase: "awaitProof", channel, login: state, user: message.user, registered };
-      return [{ kind: "transmit", bytes: sealPadded(channel, { kind: "loginResponse", ke2 }) }];
+    const phase = this.#phase;
+    if (phase.phase === "awaitLogin" && message.kind === "loginStart") {
+      const { user, ke1 } = message;
+      const found = users.get(user);
+      return this.#ask(phase.channel, { user, ke1, registered: found?.active === true ? found : null }, false);
     }
-    if (this.#phase.phase === "awaitProof" && message.kind === "loginFinish") {
-      const { channel, login, user, registered } = this.#phase;
+    if (phase.phase === "awaitSolution" && message.kind === "solution") {
+      const puzzle = { handshakeHash: phase.channel.handshakeHash, bits: phase.bits };
+      if (!solves(this.#env.crypto, puzzle, message.nonce)) throw new CodedError("channel.puzzle");
+      return this.#ask(phase.channel, phase.request, true);
+    }
+    if (phase.phase === "awaitProof" && message.kind === "loginFinish") {
+      const { channel, login, user, registered } = phase;
       const key = acceptLogin(login, message.ke3);
       if (registered === null || !stillCounts(registered, users.get(user))) {
         wipe(key);
@@ -175,10 +220,31 @@ export class ServerConnection {
       }
       channel.switchKeys(key);
       wipe(login);
-      this.#phase = { phase: "awaitAttach", channel, user, registered, key };
-      return [];
+      this.#phase = { phase: "awaitAttach", channel, user, registered, key, report: null };
+      return [{ kind: "proved", user }];
     }
     throw new CodedError("state.unexpected");
+  }
+
+  #ask(channel: Channel, request: LoginRequest, solved: boolean): readonly ConnectionEffect[] {
+    this.#phase = { phase: "awaitVerdict", channel, request };
+    return [{ kind: "attempt", user: request.user, registered: request.registered !== null, solved }];
+  }
+
+  #admitted(admission: Admission): readonly ConnectionEffect[] {
+    if (this.#phase.phase !== "awaitVerdict") throw new Error("server: a verdict that nobody asked for");
+    const { channel, request } = this.#phase;
+    if (admission.kind === "puzzle") {
+      const { bits } = admission;
+      this.#phase = { phase: "awaitSolution", channel, request, bits };
+      return [{ kind: "transmit", bytes: sealPadded(channel, { kind: "puzzle", bits }) }];
+    }
+    const { user, ke1, registered } = request;
+    const context = { user, realm: this.#keys.realm, handshakeHash: channel.handshakeHash };
+    const record = registered?.record ?? null;
+    const { ke2, state } = answerLogin(this.#env, this.#keys.opaque, context, { record, ke1 });
+    this.#phase = { phase: "awaitProof", channel, login: state, user, registered };
+    return [{ kind: "transmit", bytes: sealPadded(channel, { kind: "loginResponse", ke2 }) }];
   }
 }
 

@@ -2,8 +2,16 @@
  * Every message between client and server, declared once (PROTOCOL §5). Types below 64 go from client to server, from 64
  * on from server to client; a number is never reused.
  */
-import { DEVICES_MAX, ENVELOPE_MAX_BYTES, TICKET_MAX_BYTES } from "../limits.ts";
-import { bytes, fixed, list, secret, struct, time, uint } from "./codec.ts";
+import {
+  DEVICES_MAX,
+  ENVELOPE_MAX_BYTES,
+  GUESS_SUMMARIES_MAX,
+  PREFIX_MAX_BYTES,
+  PUZZLE_MAX_BITS,
+  PUZZLE_NONCE_BYTES,
+  TICKET_MAX_BYTES,
+} from "../limits.ts";
+import { bytes, fixed, list, secret, struct, text, time, uint } from "./codec.ts";
 import { conversationId, deviceId, displayName, messageId, userName } from "./fields.ts";
 import { frames, type MessageOf } from "./frames.ts";
 
@@ -23,6 +31,8 @@ const Send = struct({ message: messageId, ...address, envelope: bytes(ENVELOPE_M
 const Acknowledge = struct({ message: messageId, ...address });
 /** The session ends: both sides forget its key. */
 const Logout = struct({});
+/** Answers `Puzzle`. Padded. */
+const Solution = struct({ nonce: fixed(PUZZLE_NONCE_BYTES) });
 
 /** OPAQUE's KE2 (RFC 9807 §6.1), for known and unknown users alike. Padded. */
 const LoginResponse = struct({ ke2: fixed(320) });
@@ -52,8 +62,15 @@ const Delivery = struct({
 });
 /** A device has taken the message. */
 const Confirmed = struct({ message: messageId, ...address });
-/** The last frame before the server closes: an error's wire number. */
-const Goodbye = struct({ reason: uint(2) });
+/** The last frame before the server closes: an error's wire number, and after how many seconds another try makes sense. */
+const Goodbye = struct({ reason: uint(2), waitSeconds: uint(2) });
+/** Asks for proof of work before the login is answered. Padded. */
+const Puzzle = struct({ bits: uint(1, PUZZLE_MAX_BITS, 1) });
+const GuessSummary = struct({ from: text(PREFIX_MAX_BYTES), count: uint(4), firstMs: time, lastMs: time });
+/** The user has been shown the `Guesses` of this login: they are not told again. */
+const GuessesSeen = struct({});
+/** Logins of this user that failed since the user was last told; `others` from prefixes that are not in the list. */
+const Guesses = struct({ prefixes: list(GuessSummary, GUESS_SUMMARIES_MAX), others: uint(4) });
 
 /** Client to server. */
 export const CLIENT_MESSAGES = {
@@ -64,6 +81,8 @@ export const CLIENT_MESSAGES = {
   send: { type: 5, codec: Send },
   acknowledge: { type: 6, codec: Acknowledge },
   logout: { type: 7, codec: Logout },
+  solution: { type: 8, codec: Solution },
+  guessesSeen: { type: 9, codec: GuessesSeen },
 } as const;
 
 /** Server to client. */
@@ -78,6 +97,8 @@ export const SERVER_MESSAGES = {
   delivery: { type: 71, codec: Delivery },
   confirmed: { type: 72, codec: Confirmed },
   goodbye: { type: 73, codec: Goodbye },
+  puzzle: { type: 74, codec: Puzzle },
+  guesses: { type: 75, codec: Guesses },
 } as const;
 
 export type ClientMessage = MessageOf<typeof CLIENT_MESSAGES>;

@@ -2,6 +2,7 @@
 import { utf8 } from "../../core/bytes.ts";
 import type { Job } from "../../core/crypto/provider.ts";
 import type { ErrorCode } from "../../core/errors.ts";
+import type { Admission } from "../../core/kdc/guessing.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { parseUserName } from "../../core/name.ts";
 import { Client, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
@@ -46,6 +47,9 @@ export class Duo {
     this.client = new Client(this.env, config);
     this.connection = new ServerConnection(this.env, keys);
   }
+
+  /** What becomes of the login. */
+  admission: Admission = { kind: "serve" };
 
   /** A client that waits at `stage`. */
   static at(stage: Stage, keys: ServerKeys, users: Users, options: DuoOptions = {}): Duo {
@@ -93,6 +97,9 @@ export class Duo {
     const [first] = effects;
     if (first?.kind === "compute") {
       effects = this.connection.step(runNow(this.env, first.job), this.#users).effects;
+    }
+    if (effects[0]?.kind === "attempt") {
+      effects = this.connection.step({ kind: "admitted", admission: this.admission }, this.#users).effects;
     }
     const sent = effects.find((effect) => effect.kind === "transmit");
     return sent?.kind === "transmit" ? sent.bytes : new Uint8Array(0);

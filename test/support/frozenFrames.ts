@@ -48,6 +48,8 @@ const TABLE: readonly (readonly [Message, string])[] = [
   [{ kind: "send", message, user, device, envelope: hex("a0a1a2") }, `05 0021 ${id} ${address} 0003 a0a1a2`],
   [{ kind: "acknowledge", message, user, device }, `06 001c ${id} ${address}`],
   [{ kind: "logout" }, "07 0000"],
+  [{ kind: "solution", nonce: filled(8, 0x55) }, `08 0008 ${"55".repeat(8)}`],
+  [{ kind: "guessesSeen" }, "09 0000"],
   [{ kind: "loginResponse", ke2: filled(320, 0x22) }, `40 0140 ${"22".repeat(320)}`],
   [
     { kind: "presence", name: "Al", devices: [device, device] },
@@ -66,7 +68,16 @@ const TABLE: readonly (readonly [Message, string])[] = [
     `47 0027 ${id} ${address} 0000000102030405 0001 a0`,
   ],
   [{ kind: "confirmed", message, user, device }, `48 001c ${id} ${address}`],
-  [{ kind: "goodbye", reason: 0x0201 }, "49 0002 0201"],
+  [{ kind: "goodbye", reason: 0x0201, waitSeconds: 0x0384 }, "49 0004 0201 0384"],
+  [{ kind: "puzzle", bits: 22 }, "4a 0001 16"],
+  [
+    {
+      kind: "guesses",
+      prefixes: [{ from: "::/48", count: 7, firstMs: 0x0102030405, lastMs: 0x0102030406 }],
+      others: 9,
+    },
+    "4b 0020 01 0005 3a3a2f3438 00000007 0000000102030405 0000000102030406 00000009",
+  ],
 ];
 
 /** Name, message, frame; in the order of their numbers. */

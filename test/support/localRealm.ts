@@ -23,10 +23,15 @@ import { passwordOf, registerAll, type TestRealm, testRealm } from "./realm.ts";
 export class Heard implements ConnectionEvents {
   readonly notices: Notice[] = [];
   readonly ends: (Error | null)[] = [];
+  solvings = 0;
   stretchings = 0;
   /** Called with each notice after it was kept. */
   onNotice: (notice: Notice) => void = () => {};
   readonly #watched = new Watched();
+
+  readonly solving = (): void => {
+    this.solvings += 1;
+  };
 
   readonly stretching = (): void => {
     this.stretchings += 1;

@@ -1,7 +1,15 @@
 /** Arbitrary values of everything that is declared in `core/wire`. */
 import fc from "fast-check";
 import type { ConversationId, DeviceId, MessageId } from "../../core/ids.ts";
-import { DEVICES_MAX, ENVELOPE_MAX_BYTES, SEALED_MAX_BYTES, TICKET_MAX_BYTES } from "../../core/limits.ts";
+import {
+  DEVICES_MAX,
+  ENVELOPE_MAX_BYTES,
+  GUESS_SUMMARIES_MAX,
+  PREFIX_MAX_BYTES,
+  PUZZLE_MAX_BITS,
+  SEALED_MAX_BYTES,
+  TICKET_MAX_BYTES,
+} from "../../core/limits.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import { Secret } from "../../core/secret.ts";
 import type { Codec, Infer } from "../../core/wire/codec.ts";
@@ -46,6 +54,8 @@ const CLIENT_ARBITRARIES: Arbitraries<ClientMessage> = {
   send: fc.record({ kind: fc.constant("send"), message, user, device, envelope }),
   acknowledge: fc.record({ kind: fc.constant("acknowledge"), message, user, device }),
   logout: fc.record({ kind: fc.constant("logout") }),
+  guessesSeen: fc.record({ kind: fc.constant("guessesSeen") }),
+  solution: fc.record({ kind: fc.constant("solution"), nonce: exactly(8) }),
 };
 
 const SERVER_ARBITRARIES: Arbitraries<ServerMessage> = {
@@ -66,7 +76,21 @@ const SERVER_ARBITRARIES: Arbitraries<ServerMessage> = {
   bounced: fc.record({ kind: fc.constant("bounced"), message, user, device }),
   delivery: fc.record({ kind: fc.constant("delivery"), message, user, device, receivedAt: time, envelope }),
   confirmed: fc.record({ kind: fc.constant("confirmed"), message, user, device }),
-  goodbye: fc.record({ kind: fc.constant("goodbye"), reason: fc.nat(65535) }),
+  goodbye: fc.record({ kind: fc.constant("goodbye"), reason: fc.nat(65535), waitSeconds: fc.nat(65535) }),
+  puzzle: fc.record({ kind: fc.constant("puzzle"), bits: fc.integer({ min: 1, max: PUZZLE_MAX_BITS }) }),
+  guesses: fc.record({
+    kind: fc.constant("guesses"),
+    prefixes: fc.array(
+      fc.record({
+        from: fc.string({ maxLength: PREFIX_MAX_BYTES / 4 }).filter((text) => text.isWellFormed()),
+        count: u32,
+        firstMs: time,
+        lastMs: time,
+      }),
+      { maxLength: GUESS_SUMMARIES_MAX },
+    ),
+    others: u32,
+  }),
 };
 
 /** Any message of one side. */

@@ -1,8 +1,10 @@
 /** The server's driver without a network: its log, and peers that are plugged straight into it. */
 import { DEFAULT_LIMITS, type ServerConfig } from "../../cmd/host/config.ts";
 import { createLog } from "../../cmd/host/log.ts";
-import { Driver, type Socket } from "../../cmd/server/driver.ts";
+import type { GuessId } from "../../cmd/server/attempts.ts";
+import { Driver, type DriverOptions } from "../../cmd/server/driver.ts";
 import { createJournal, type Journal } from "../../cmd/server/journal.ts";
+import type { Socket } from "../../cmd/server/peer.ts";
 import type { Users } from "../../core/kdc/realm.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { type FixedEnv, fixedEnv, quickCrypto } from "./fixedEnv.ts";
@@ -13,6 +15,17 @@ import { Inbox, type Transport } from "./transport.ts";
 type Limits = ServerConfig["limits"];
 
 export const PATIENT: Limits = { ...DEFAULT_LIMITS, handshakeSeconds: 60 };
+
+export type Throttling = DriverOptions["throttle"];
+
+/** Lets everybody on, and has heard of nothing. */
+const LENIENT: Throttling = {
+  knows: () => false,
+  judge: ({ user }) => ({ verdict: { kind: "serve" }, guess: { id: 0 as GuessId, user, prefix: "" } }),
+  prove: () => ({ guesses: { prefixes: [], others: 0 }, atMs: 0 }),
+  told: () => {},
+  forgive: () => {},
+};
 
 export type Logged = Readonly<Record<string, unknown>>;
 
@@ -27,7 +40,7 @@ export class Rig {
   readonly #peerEnv = fixedEnv("peers", quickCrypto);
   readonly #realm: TestRealm;
 
-  constructor(realm: TestRealm, users: Users, limits: Partial<Limits> = {}) {
+  constructor(realm: TestRealm, users: Users, limits: Partial<Limits> = {}, throttle: Partial<Throttling> = {}) {
     this.#realm = realm;
     const write = (line: string): void => {
       const parsed = JSON.parse(line) as Logged;
@@ -40,6 +53,7 @@ export class Rig {
       users,
       limits: { ...PATIENT, ...limits },
       journal: this.journal,
+      throttle: { ...LENIENT, ...throttle },
     });
   }
 

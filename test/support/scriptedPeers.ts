@@ -9,13 +9,16 @@ import type { Channel } from "../../core/channel/record.ts";
 import type { DhPrivateKey, Job } from "../../core/crypto/provider.ts";
 import { codeOfWire, type ErrorCode } from "../../core/errors.ts";
 import { type Address, type DeviceId, newDeviceId } from "../../core/ids.ts";
+import type { Verdict } from "../../core/kdc/guessing.ts";
 import { proveLogin, receiveLogin, startLogin } from "../../core/kdc/login.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
-import { Server, type ServerEffect, type ServerEvent } from "../../core/peer/server.ts";
+import { Server } from "../../core/peer/server.ts";
+import type { ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import { Secret, wipe } from "../../core/secret.ts";
 import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
+import { answerOf } from "./answers.ts";
 import { only } from "./channelPair.ts";
 import { type FixedEnv, fixedEnv, quickCrypto } from "./fixedEnv.ts";
 import { passwordOf } from "./realm.ts";
@@ -37,6 +40,10 @@ export class ScriptedServer {
   readonly keys: ServerKeys;
   /** Everything the server asked its driver for, oldest first. */
   readonly effects: ServerEffect[] = [];
+  /** What becomes of a login that has begun. */
+  judge: (attempt: Extract<ServerEffect, { kind: "attempt" }>) => Verdict = () => ({ kind: "serve" });
+  /** While true the timers that the server asks for wait for `awake`; else they are over as soon as they begin. */
+  holdTimers = false;
   readonly #peers = new Map<ConnectionId, RawPeer>();
 
   constructor(keys: ServerKeys, users: Users, devicesPerUser = 8) {
@@ -65,7 +72,13 @@ export class ScriptedServer {
   handle(event: ServerEvent): void {
     for (const effect of this.server.handle(event)) {
       this.effects.push(effect);
+      if (effect.kind === "wake") {
+        if (!this.holdTimers) this.handle({ kind: "awake" });
+        continue;
+      }
       const { connection } = effect;
+      const answer = answerOf(effect, effect.kind === "attempt" ? this.judge(effect) : undefined);
+      if (answer !== null) this.handle(answer);
       if (effect.kind === "compute") this.handle({ ...runNow(this.env, effect.job), connection } as ServerEvent);
       if (effect.kind === "transmit") this.#peers.get(connection)?.receive(effect.bytes);
       if (effect.kind === "close") this.#peers.get(connection)?.close(effect.closeCode);
@@ -74,8 +87,10 @@ export class ScriptedServer {
 
   /** Why the server ended that connection; undefined while it has not. */
   endOf(peer: RawPeer): ErrorCode | null | undefined {
-    const found = this.effects.find(({ kind, connection }) => kind === "ended" && connection === peer.connection);
-    return found?.kind === "ended" ? found.code : undefined;
+    for (const effect of this.effects) {
+      if (effect.kind === "ended" && effect.connection === peer.connection) return effect.code;
+    }
+    return undefined;
   }
 }
 

@@ -3,18 +3,21 @@
  * happens but what `deliver`, `finishJob` and the actions make happen, so a run is the same whenever its seed is.
  */
 import { utf8 } from "../../core/bytes.ts";
-import type { Job, JobResult } from "../../core/crypto/provider.ts";
 import { codeOfWire, type ErrorCode } from "../../core/errors.ts";
 import { newMessageId } from "../../core/ids.ts";
+import type { Verdict } from "../../core/kdc/guessing.ts";
 import type { RegisteredUser, ServerKeys } from "../../core/kdc/realm.ts";
 import { DELIVERY_MS } from "../../core/limits.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import { Client, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
-import { Server, type ServerEffect, type ServerEvent } from "../../core/peer/server.ts";
+import { Server } from "../../core/peer/server.ts";
+import type { PeerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import { Secret } from "../../core/secret.ts";
+import { answerOf } from "./answers.ts";
 import { type FixedEnv, fixedEnv } from "./fixedEnv.ts";
 import { type Actor, History, type Told } from "./history.ts";
+import { Jobs } from "./jobs.ts";
 import { passwordOf } from "./realm.ts";
 import { SecretWatch } from "./secretWatch.ts";
 import type { Seeded } from "./seeded.ts";
@@ -35,14 +38,10 @@ export interface Member extends Actor {
   readonly usersVersion: number;
 }
 
-interface Running {
-  readonly member: Member;
-  readonly at: "client" | "server";
-  readonly outcome: { readonly result: JobResult } | { readonly error: unknown };
-}
-
 /** In every text, so that it is found wherever it leaks. */
 export const CANARY = "canary";
+/** A server may be woken this much later than it wanted: time enough for whole conversations. */
+const LATE_MS = 3000;
 
 export interface WorldOptions {
   readonly keys: ServerKeys;
@@ -61,9 +60,11 @@ export class World implements Disposable {
   server: Server;
   readonly #options: WorldOptions;
   readonly #choice: Seeded;
-  readonly #running: Running[] = [];
+  readonly #jobs: Jobs<Member>;
   /** A queue that lags behind all others for a while. */
   #stalled: Item[] | null = null;
+  /** When the server wants to be woken; a busy one is woken late. */
+  #wakeAt: number | null = null;
   #timers: { readonly at: number; readonly told: Told; readonly member: Member }[] = [];
 
   constructor(choice: Seeded, options: WorldOptions) {
@@ -73,6 +74,7 @@ export class World implements Disposable {
     const names = [...options.users.values()].flatMap(({ name }) => [name, name.toLowerCase()]);
     this.tap = new Tap({ secretTexts: [CANARY, "password of"], names });
     this.env = fixedEnv(`world ${choice.integer(2 ** 32)}`, this.tap.crypto);
+    this.#jobs = new Jobs(this.env, this.watch, choice);
     this.server = this.#newServer();
   }
 
@@ -142,10 +144,12 @@ export class World implements Disposable {
   restart(): void {
     this.#atServer(this.server, { kind: "stop" });
     this.server = this.#newServer();
+    this.#wakeAt = null;
   }
 
   pass(ms: number): void {
     this.env.now += ms;
+    if (this.#wakeAt !== null && this.#wakeAt <= this.env.now) this.#wake();
     const due = this.#timers.filter(({ at }) => at <= this.env.now);
     this.#timers = this.#timers.filter(({ at }) => at > this.env.now);
     for (const { told, member } of due) {
@@ -179,18 +183,25 @@ export class World implements Disposable {
 
   /** Hands over the result of one job, if any is under way. */
   finishJob(): boolean {
-    if (this.#running.length === 0) return false;
-    const [{ member, at, outcome }] = this.#running.splice(this.#choice.integer(this.#running.length), 1) as [Running];
-    const event =
-      "result" in outcome ? { kind: "computed" as const, ...outcome } : { kind: "failed" as const, ...outcome };
-    if (at === "client") this.#atClient(member, event);
-    else this.#atServer(member.server, { ...event, connection: member.connection });
+    const done = this.#jobs.finish();
+    if (done === null) return false;
+    const { owner, at, event } = done;
+    if (at === "client") this.#atClient(owner, event as ClientEvent);
+    else this.#atServer(owner.server, { ...event, connection: owner.connection } as ServerEvent);
     return true;
   }
 
-  /** Until nothing is on its way. */
+  /** Until nothing is on its way, and everybody has heard of everybody. */
   settle(): void {
-    while (this.deliver() || this.finishJob());
+    while (this.deliver() || this.finishJob() || this.#wake());
+  }
+
+  /** Wakes the server, if it has asked for that. */
+  #wake(): boolean {
+    if (this.#wakeAt === null) return false;
+    this.#wakeAt = null;
+    this.#atServer(this.server, { kind: "awake" });
+    return true;
   }
 
   #atClient(member: Member, event: ClientEvent): void {
@@ -205,7 +216,10 @@ export class World implements Disposable {
         member.toServer.push(effect.bytes);
         break;
       case "compute":
-        this.#compute(member, "client", effect.job);
+        this.#jobs.begin(member, "client", effect.job);
+        break;
+      case "solve":
+        this.#jobs.solve(member, effect.puzzle);
         break;
       case "notice":
         this.history.noticed(member, effect.notice);
@@ -224,10 +238,13 @@ export class World implements Disposable {
     const owner = "connection" in event ? `server ${event.connection}` : "server";
     const effects = this.watch.as(owner, () => server.handle(event));
     this.tap.atServer = false;
-    for (const effect of effects) this.#serverEffect(effect);
+    for (const effect of effects) {
+      if (effect.kind === "wake") this.#wakeAt = this.env.now + effect.afterMs + this.#choice.integer(LATE_MS);
+      else this.#serverEffect(effect);
+    }
   }
 
-  #serverEffect(effect: ServerEffect): void {
+  #serverEffect(effect: PeerEffect): void {
     const member = this.members[effect.connection - 1];
     if (member === undefined) throw new Error("an effect for nobody");
     switch (effect.kind) {
@@ -236,7 +253,11 @@ export class World implements Disposable {
         member.toClient.push(effect.bytes);
         break;
       case "compute":
-        this.#compute(member, "server", effect.job);
+        this.#jobs.begin(member, "server", effect.job);
+        break;
+      case "attempt":
+      case "proved":
+        this.#atServer(member.server, answerOf(effect, this.#verdict(effect)) as ServerEvent);
         break;
       case "close":
         member.toClient.push(effect.closeCode);
@@ -248,17 +269,10 @@ export class World implements Disposable {
     }
   }
 
-  /** A job begins at once, and ends when `finishJob` comes to it. */
-  #compute(member: Member, at: "client" | "server", job: Job): void {
-    let outcome: Running["outcome"];
-    try {
-      const result = this.watch.as("jobs", () => this.env.crypto.run(job, this.env.randomBytes));
-      if (result instanceof Promise) throw new Error("the simulation's provider answers at once");
-      outcome = { result };
-    } catch (error) {
-      outcome = { error };
-    }
-    this.#running.push({ member, at, outcome });
+  /** Now and then a server is busy. */
+  #verdict(effect: PeerEffect): Verdict {
+    const busy = effect.kind === "attempt" && !effect.solved && this.#choice.once(4);
+    return busy ? { kind: "puzzle", bits: 1 + this.#choice.integer(6) } : { kind: "serve" };
   }
 
   #expectWiped(owner: string): void {

@@ -7,13 +7,14 @@ import type { RegistrationRecord } from "../../../core/opaque/record.ts";
 import { usage } from "../../host/args.ts";
 import { EXIT, type ExitCode } from "../../host/exit.ts";
 import type { Io } from "../../host/io.ts";
-import { asciiJson } from "../../host/json.ts";
 import { askNewPassword, readPassword } from "../../host/password.ts";
 import { Prompter } from "../../host/prompt.ts";
-import type { ListCommand, LockCommand, PasswordCommand, RemoveCommand, UserCommand } from "../commandLine.ts";
+import { Attempts } from "../attempts.ts";
+import type { LockCommand, PasswordCommand, RemoveCommand, UserCommand } from "../commandLine.ts";
 import { serverKeys } from "../keyring.ts";
 import { openRealm, type Realm } from "../realm.ts";
 import { changeUsers, loadUsers, type UserEntries, type UserEntry } from "../users.ts";
+import { listUsers } from "./listUsers.ts";
 
 /**
  * @throws user.unknown, user.exists, name.invalid, password.invalid, host.interrupted, and what the files throw;
@@ -23,7 +24,7 @@ export async function userCommand(command: UserCommand, io: Io, env: Env): Promi
   using realm = openRealm(command, io, env.crypto);
   switch (command.action) {
     case "list":
-      return listUsers(command, realm, io);
+      return listUsers(command, realm, io, env);
     case "add":
     case "passwd":
       return await setPassword(command, realm, io, env);
@@ -83,6 +84,7 @@ async function removeUser(command: RemoveCommand, realm: Realm, io: Io): Promise
     expectUser(users, name);
     return new Map(Array.from(users).filter(([other]) => other !== name));
   });
+  withAttempts(realm, (attempts) => attempts.forget(name));
   io.stdout.write(`${shown} is removed.\n`);
   return EXIT.done;
 }
@@ -102,19 +104,15 @@ async function setActive(command: LockCommand, realm: Realm, io: Io): Promise<Ex
     shown = user.name;
     return withUser(users, name, { ...user, active });
   });
+  if (active) withAttempts(realm, (attempts) => attempts.clear(name));
   io.stdout.write(`${shown} is ${active ? "active" : "locked"}.\n`);
   return EXIT.done;
 }
 
-function listUsers(command: ListCommand, realm: Realm, io: Io): ExitCode {
-  for (const { name, active, changedAt, epoch } of loadOf(realm).values()) {
-    const status = active ? "active" : "locked";
-    const line = command.json
-      ? asciiJson({ type: "user", name, status, changedAt, epoch })
-      : `${name.padEnd(32)}  ${status}  ${changedAt}`;
-    io.stdout.write(`${line}\n`);
-  }
-  return EXIT.done;
+/** Nothing is to be done where nobody has logged in yet. */
+function withAttempts({ config }: Realm, fn: (attempts: Attempts) => void): void {
+  using attempts = Attempts.openExisting(config.data);
+  if (attempts !== null) fn(attempts);
 }
 
 function loadOf(realm: Realm): UserEntries {

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ListenCommand } from "../../../cmd/client/commandLine.ts";
 import { listen } from "../../../cmd/client/listen.ts";
 import { EXIT, endingOf } from "../../../cmd/host/exit.ts";
+import { parseUserName } from "../../../core/name.ts";
 import { rejection } from "../../support/codes.ts";
 import { START_MS } from "../../support/fixedEnv.ts";
 import { type LocalClient, LocalRealm, type LocalWorld } from "../../support/localRealm.ts";
@@ -37,9 +38,10 @@ function until(look: () => boolean): Promise<unknown> {
 /** Bob listens, until his login is seen. */
 async function listening(change: Partial<ListenCommand>, world: LocalWorld = realm.world("Bob")) {
   alice.heard.notices.splice(0);
+  const bobs = () => alice.connection.roster.get(parseUserName("bob"))?.devices ?? [];
+  const before = bobs();
   const ended = listen({ ...COMMAND, ...change }, world);
-  const bobs = () => alice.heard.of("presence").filter(({ name }) => name === "Bob");
-  await alice.heard.until(() => bobs().some(({ before, devices }) => devices > before), "Bob's login");
+  await alice.heard.until(() => bobs().some((device) => !before.includes(device)), "Bob's login");
   return { ended, world };
 }
 

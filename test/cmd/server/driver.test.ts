@@ -2,9 +2,11 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import { CodedError, ERRORS } from "../../../core/errors.ts";
 import { newDeviceId, newMessageId } from "../../../core/ids.ts";
 import type { Users } from "../../../core/kdc/realm.ts";
+import { PRESENCE_MS } from "../../../core/limits.ts";
 import { parseUserName } from "../../../core/name.ts";
 import type { ClientMessage, ServerMessage } from "../../../core/wire/messages.ts";
 import { quickCrypto } from "../../support/fixedEnv.ts";
+import { liveTimers } from "../../support/liveTimers.ts";
 import { PATIENT, Plug, type PluggedPeer, Rig } from "../../support/plugged.ts";
 import { registerAll, type TestRealm, testRealm } from "../../support/realm.ts";
 import { logIn, openChannel, prove } from "../../support/remotePeer.ts";
@@ -150,10 +152,36 @@ describe("a stranger", () => {
   });
 });
 
+describe("presence", () => {
+  test("that was collected is told when its time is over; then no timer runs", async () => {
+    using timers = liveTimers();
+    const own = rig();
+    const alice = await own.logIn("alice");
+    const others = [await own.logIn("bob"), await own.logIn("chris")];
+    const heard: ServerMessage[] = [];
+    while (heard.length < 2) heard.push(...(await alice.receive()));
+    const told = others.map(({ self }) => ({ kind: "presence", name: self.user, devices: [self.device] }));
+    expect(heard as unknown[]).toEqual(told);
+    while (timers.count(PRESENCE_MS) > 0) await Bun.sleep(1);
+  });
+
+  test("leaves no timer when the server stops", async () => {
+    using timers = liveTimers();
+    const own = rig();
+    await own.logIn("alice");
+    await own.logIn("bob");
+    expect(timers.count(PRESENCE_MS)).toBe(1);
+    own.driver.stop();
+    expect(timers.count(PRESENCE_MS)).toBe(0);
+  });
+});
+
 describe("a peer that does not read", () => {
   test("ends alone, and the records of the others stay in order", async () => {
+    using timers = liveTimers();
     const own = rig();
     const [alice, bob, chris] = [await own.logIn("alice"), await own.logIn("bob"), await own.logIn("chris")];
+    while (timers.count(PRESENCE_MS) > 0) await Bun.sleep(1);
     await until(alice, "presence");
     await until(bob, "presence");
     alice.plug.stuck = true;

@@ -177,7 +177,7 @@ test("a text message, and one above frameBytes, end their connection alone", asy
 });
 
 describe("the end", () => {
-  const goodbye = { kind: "goodbye", reason: ERRORS["server.stopping"].wire };
+  const goodbye = { kind: "goodbye", reason: ERRORS["server.stopping"].wire, waitSeconds: 0 };
 
   test("newcomers and logins end at once; what sessions still say is routed; then they hear goodbye", async () => {
     const [alice, bob] = [await session("alice"), await session("bob")];

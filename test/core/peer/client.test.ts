@@ -156,13 +156,13 @@ describe("a goodbye", () => {
     [65535, "connection.lost"],
   ] as const)("with the reason %d is %s", (reason, code) => {
     const duo = at("nothing");
-    duo.say({ kind: "goodbye", reason });
+    duo.say({ kind: "goodbye", reason, waitSeconds: 0 });
     expect(duo.ended).toBe(code);
   });
 
   test("is the last word: what follows it is not heard", () => {
     const duo = at("nothing");
-    duo.say({ kind: "goodbye", reason: 303 }, { kind: "presence", name: "Bob", devices: [bob.device] });
+    duo.say({ kind: "goodbye", reason: 303, waitSeconds: 0 }, { kind: "presence", name: "Bob", devices: [bob.device] });
     expect(duo.notices.map(({ kind }) => kind)).toEqual(["attached"]);
   });
 });

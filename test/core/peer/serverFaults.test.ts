@@ -177,7 +177,7 @@ describe("what is sealed, and yet not to be said", () => {
 
   const junk: readonly (readonly [string, Uint8Array])[] = [
     ["an unknown type", Uint8Array.of(8, 0, 0)],
-    ["the server's type", serverFrames.encode({ kind: "goodbye", reason: 1 })],
+    ["the server's type", serverFrames.encode({ kind: "goodbye", reason: 1, waitSeconds: 0 })],
     ["type 255", Uint8Array.of(255, 0, 0)],
     ["half a header", Uint8Array.of(7, 0)],
     ["a body that is longer than the record", Uint8Array.of(5, 255, 255, 0)],

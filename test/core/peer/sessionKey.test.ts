@@ -2,8 +2,10 @@ import { expect, test } from "bun:test";
 import { parseUserName } from "../../../core/name.ts";
 import { Client, type ClientEffect } from "../../../core/peer/client.ts";
 import type { ConnectionId } from "../../../core/peer/online.ts";
-import { Server, type ServerEvent } from "../../../core/peer/server.ts";
+import { Server } from "../../../core/peer/server.ts";
+import type { ServerEvent } from "../../../core/peer/serverEvents.ts";
 import { Secret } from "../../../core/secret.ts";
+import { answerOf } from "../../support/answers.ts";
 import { fixedEnv, quickCrypto } from "../../support/fixedEnv.ts";
 import { passwordOf, registerAll, testRealm } from "../../support/realm.ts";
 import { runNow } from "../../support/scriptedPeers.ts";
@@ -26,6 +28,8 @@ function loggedIn(watch: SecretWatch, seed = "session key") {
     for (const effect of watch.as("server", () => server.handle(event))) {
       if (effect.kind === "transmit") atClient(client.handle.bind(client, { kind: "frame", bytes: effect.bytes }));
       if (effect.kind === "compute") atServer({ ...runNow(env, effect.job), connection } as ServerEvent);
+      const answer = answerOf(effect);
+      if (answer !== null) atServer(answer);
     }
   };
   const atClient = (handle: () => readonly ClientEffect[]): void => {

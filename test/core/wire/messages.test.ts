@@ -43,6 +43,8 @@ describe("type numbers", () => {
       [5, "send"],
       [6, "acknowledge"],
       [7, "logout"],
+      [8, "solution"],
+      [9, "guessesSeen"],
       [64, "loginResponse"],
       [65, "presence"],
       [66, "unregistered"],
@@ -53,6 +55,8 @@ describe("type numbers", () => {
       [71, "delivery"],
       [72, "confirmed"],
       [73, "goodbye"],
+      [74, "puzzle"],
+      [75, "guesses"],
     ]);
     expect(new Set(numbers.map(([type]) => type)).size).toBe(numbers.length);
     expect(PADDING_TYPE).toBe(0);
@@ -142,7 +146,7 @@ describe("fields at their edges", () => {
     ["64 devices", presence("al", `40 ${"00".repeat(64 * 8)}`)],
     ["the longest name in lower case", unregistered("x".repeat(32))],
     ["a time of 2^53 - 1", delivery("001fffffffffffff")],
-    ["a reason that this version does not know", hex("49 0002 ffff")],
+    ["a reason that this version does not know", hex("49 0004 ffff 0000")],
   ])("accepted: %s", (_, bytes) => {
     expect(concat(...serverFrames.decode(bytes).map((one) => serverFrames.encode(one)))).toEqual(bytes);
   });
@@ -160,6 +164,16 @@ describe("fields at their edges", () => {
     ["half a device", presence("al", `01 ${"00".repeat(7)}`)],
     ["a name in upper case where the protocol's is due", unregistered("Al")],
     ["a time of 2^53", delivery("0020000000000000")],
+    ["a puzzle that asks for nothing", hex("4a 0001 00")],
+    ["a puzzle that nobody solves", hex("4a 0001 17")],
+    [
+      "guesses from 17 prefixes",
+      hex(`4b 01d0 11 ${"0005 3a3a2f3438 00000001 0000000000000001 0000000000000001".repeat(17)} 00000000`),
+    ],
+    [
+      "a prefix of 49 bytes",
+      hex(`4b 004c 01 0031 ${"61".repeat(49)} 00000001 0000000000000001 0000000000000001 00000000`),
+    ],
   ])("refused: %s", (_, bytes) => {
     malformed(() => serverFrames.decode(bytes));
   });

@@ -1,0 +1,240 @@
+/**
+ * `data/attempts.db`: guesses that were not proved, and where users have logged in from. It outlives a restart, and more than
+ * one process may use it: `server user list` and `unlock` do so beside a running server.
+ *
+ * One row is one guess. Guesses at names that nobody has are kept like the others, but only so many of them: whoever makes
+ * the server forget one has failed 50,000 logins elsewhere since.
+ *
+ * WAL without a sync for each commit: a killed process loses nothing, a power cut the last moments, and no login waits
+ * for the disk.
+ */
+import { Database } from "bun:sqlite";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { join } from "node:path";
+import { CodedError } from "../../core/errors.ts";
+import type { GuessHistory, GuessReport, GuessSummary } from "../../core/kdc/guessing.ts";
+import { GUESS_MEMORY_MS, GUESS_SUMMARIES_MAX, KNOWN_PREFIX_MS } from "../../core/limits.ts";
+import type { UserName } from "../../core/name.ts";
+import { sqliteReason } from "../host/sqlite.ts";
+
+const FILE = "attempts.db";
+const VERSION = 1;
+/** How long a process waits for the other that writes at this moment. */
+const BUSY_MS = 1000;
+const HOUR_MS = 3_600_000;
+/** Guesses at names that nobody has, all together. */
+const NOBODYS_MAX = 50_000;
+/** Guesses at one user: more than the rule lets strangers make in nine hours. */
+const USERS_MAX = 1000;
+/** Between two clean-ups. */
+const PRUNE_EVERY = 1000;
+
+const SCHEMA = `
+  CREATE TABLE guess (
+    id INTEGER PRIMARY KEY, user TEXT NOT NULL, prefix TEXT NOT NULL, at INTEGER NOT NULL, registered INTEGER NOT NULL
+  );
+  CREATE INDEX guess_by_user ON guess (user, at);
+  CREATE TABLE login (user TEXT NOT NULL, prefix TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (user, prefix)) WITHOUT ROWID;
+  CREATE TABLE told (user TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE INDEX login_by_prefix ON login (prefix, at);
+  PRAGMA user_version = ${VERSION};`;
+
+/** Names a guess until it is proved. */
+export type GuessId = number & { readonly brand: "GuessId" };
+
+/** Somebody who guesses: a name, known or not, and the prefix of the address. */
+export interface Guesser {
+  readonly user: UserName;
+  readonly prefix: string;
+}
+
+/** What an operator sees of a user. */
+export interface UserGuesses {
+  /** Within `GUESS_MEMORY_MS`. */
+  readonly failed: number;
+  readonly inHour: number;
+  readonly last: { readonly prefix: string; readonly atMs: number } | null;
+}
+
+export class Attempts implements Disposable {
+  readonly #database: Database;
+  readonly #path: string;
+  #untilPrune = 0;
+
+  private constructor(database: Database, path: string) {
+    this.#database = database;
+    this.#path = path;
+  }
+
+  /** Opens the counts of a data folder, which must exist. @throws file.failed naming the file and what to do */
+  static open(folder: string): Attempts {
+    const path = join(folder, FILE);
+    try {
+      closeSync(openSync(path, "a", 0o600));
+      const attempts = new Attempts(new Database(path, { readwrite: true, create: false }), path);
+      attempts.#prepare();
+      return attempts;
+    } catch (error) {
+      if (error instanceof CodedError) throw error;
+      const mend = "move it away, and the counts begin again";
+      throw new CodedError("file.failed", `${path}: cannot be used (${sqliteReason(error)}); ${mend}`, {
+        cause: error,
+      });
+    }
+  }
+
+  /** As `open`, for a look; null when nobody has ever logged in, or tried to. Makes no file. */
+  static openExisting(folder: string): Attempts | null {
+    return existsSync(join(folder, FILE)) ? Attempts.open(folder) : null;
+  }
+
+  #prepare(): void {
+    this.#database.run(`PRAGMA busy_timeout = ${BUSY_MS}`);
+    this.#database.run("PRAGMA journal_mode = WAL");
+    this.#database.run("PRAGMA synchronous = NORMAL");
+    this.#database.transaction(() => {
+      const { user_version: found } = this.#row<{ user_version: number }>("PRAGMA user_version") ?? { user_version: 0 };
+      if (found > VERSION)
+        throw new CodedError("file.failed", `${this.#path}: written by a newer version of this program`);
+      if (found === 0) this.#database.run(SCHEMA);
+    })();
+  }
+
+  /** Counts one guess. @throws file.failed when it cannot be kept: then the login must not go on */
+  count({ user, prefix }: Guesser, registered: boolean, nowMs: number): GuessId {
+    return this.#written(() => {
+      this.#untilPrune -= 1;
+      if (this.#untilPrune < 0) this.#prune(user, nowMs);
+      const insert = "INSERT INTO guess (user, prefix, at, registered) VALUES (?, ?, ?, ?)";
+      return Number(
+        this.#database.query(insert).run(user, prefix, nowMs, registered ? 1 : 0).lastInsertRowid,
+      ) as GuessId;
+    });
+  }
+
+  /** Takes a guess back. */
+  takeBack(guess: GuessId): void {
+    this.#written(() => this.#database.query("DELETE FROM guess WHERE id = ?").run(guess));
+  }
+
+  /** The guess was the password: it is taken back, and the prefix is the user's. @returns what failed since the user was last told */
+  prove({ user, prefix }: Guesser, guess: GuessId, nowMs: number): GuessReport {
+    return this.#written(() => {
+      this.#database.query("DELETE FROM guess WHERE id = ?").run(guess);
+      const report = this.#reportOf(user);
+      const login = "INSERT INTO login VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
+      this.#database.query(login).run(user, prefix, nowMs);
+      return report;
+    });
+  }
+
+  /** The user has been told of all guesses up to that time. */
+  told(user: UserName, atMs: number): void {
+    const told = "INSERT INTO told VALUES (?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
+    this.#written(() => this.#database.query(told).run(user, atMs));
+  }
+
+  historyOf({ user, prefix }: Guesser, nowMs: number): GuessHistory {
+    const here = this.#row<{ count: number; last: number | null }>(
+      "SELECT count(*) AS count, max(at) AS last FROM guess WHERE user = ? AND prefix = ? AND at > ?",
+      ...[user, prefix, nowMs - GUESS_MEMORY_MS],
+    );
+    const known = this.#row(
+      "SELECT 1 FROM login WHERE user = ? AND prefix = ? AND at > ?",
+      ...[user, prefix, nowMs - KNOWN_PREFIX_MS],
+    );
+    return {
+      here: here?.count ?? 0,
+      lastHereMs: here?.last ?? 0,
+      inHour: this.#inHour(user, nowMs),
+      known: known !== null,
+    };
+  }
+
+  /** Whether anybody has logged in from there. */
+  isKnown(prefix: string, nowMs: number): boolean {
+    return (
+      this.#row("SELECT 1 FROM login WHERE prefix = ? AND at > ? LIMIT 1", prefix, nowMs - KNOWN_PREFIX_MS) !== null
+    );
+  }
+
+  guessesOf(user: UserName, nowMs: number): UserGuesses {
+    const failed = this.#row<{ count: number }>(
+      "SELECT count(*) AS count FROM guess WHERE user = ? AND at > ?",
+      ...[user, nowMs - GUESS_MEMORY_MS],
+    );
+    const last = this.#row<{ prefix: string; atMs: number }>(
+      "SELECT prefix, at AS atMs FROM guess WHERE user = ? ORDER BY at DESC LIMIT 1",
+      user,
+    );
+    return { failed: failed?.count ?? 0, inHour: this.#inHour(user, nowMs), last };
+  }
+
+  /** Forgets every guess at a user. */
+  clear(user: UserName): void {
+    this.#written(() => this.#database.query("DELETE FROM guess WHERE user = ?").run(user));
+  }
+
+  /** Forgets all of a user who is no longer one: whoever gets the name next has none of it. */
+  forget(user: UserName): void {
+    this.#written(() => {
+      for (const table of ["guess", "login", "told"]) {
+        this.#database.query(`DELETE FROM ${table} WHERE user = ?`).run(user);
+      }
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close();
+  }
+
+  #inHour(user: UserName, nowMs: number): number {
+    const sql = "SELECT count(*) AS count FROM guess WHERE user = ? AND at > ?";
+    return this.#row<{ count: number }>(sql, user, nowMs - HOUR_MS)?.count ?? 0;
+  }
+
+  #reportOf(user: UserName): GuessReport {
+    const all = this.#database
+      .query<GuessSummary, [string]>(
+        `SELECT prefix AS "from", count(*) AS count, min(at) AS firstMs, max(at) AS lastMs
+         FROM guess WHERE user = ?1 AND ${SINCE_TOLD} GROUP BY prefix ORDER BY lastMs DESC`,
+      )
+      .all(user);
+    const others = all.slice(GUESS_SUMMARIES_MAX).reduce((sum, { count }) => sum + count, 0);
+    return { prefixes: all.slice(0, GUESS_SUMMARIES_MAX), others };
+  }
+
+  /** What no rule looks at any more; of the rest, the oldest above the caps: `user` is likely one who has many. */
+  #prune(user: UserName, nowMs: number): void {
+    this.#untilPrune = PRUNE_EVERY;
+    const run = (sql: string, ...values: (string | number)[]) => this.#database.query(sql).run(...values);
+    run("DELETE FROM guess WHERE registered = 0 AND at <= ?", nowMs - GUESS_MEMORY_MS);
+    run("DELETE FROM guess WHERE at <= ?", nowMs - KNOWN_PREFIX_MS);
+    run("DELETE FROM login WHERE at <= ?", nowMs - KNOWN_PREFIX_MS);
+    run(
+      "DELETE FROM guess WHERE id <= (SELECT id FROM guess WHERE registered = 0 ORDER BY id DESC LIMIT 1 OFFSET ?) AND registered = 0",
+      NOBODYS_MAX,
+    );
+    run(
+      "DELETE FROM guess WHERE id <= (SELECT id FROM guess WHERE user = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2) AND user = ?1",
+      ...[user, USERS_MAX],
+    );
+  }
+
+  #row<T>(sql: string, ...values: (string | number)[]): T | null {
+    return this.#database.query<T, (string | number)[]>(sql).get(...values);
+  }
+
+  #written<T>(write: () => T): T {
+    try {
+      return this.#database.transaction(write)();
+    } catch (error) {
+      throw new CodedError("file.failed", `${this.#path}: cannot be written (${sqliteReason(error)})`, {
+        cause: error,
+      });
+    }
+  }
+}
+
+/** Of the guesses at `?1`: those that the user has not been told of. */
+const SINCE_TOLD = "at > ifnull((SELECT at FROM told WHERE user = ?1), 0)";

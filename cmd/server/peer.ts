@@ -1,0 +1,128 @@
+/** One connection as the driver knows it: what waits of it, how fast it may be served, and when it is cut. */
+import type { UserName } from "../../core/name.ts";
+import type { ServerConfig } from "../host/config.ts";
+import type { Lane } from "./gate.ts";
+import { Pace } from "./pace.ts";
+import type { Guess } from "./throttle.ts";
+import type { Worker } from "./turns.ts";
+
+/** What the driver needs of a connection's transport. */
+export interface Socket {
+  /** False when the bytes were dropped, because the peer does not read. */
+  send(bytes: Uint8Array): boolean;
+  /** `known`: the peer had a session, and so is no stranger. */
+  close(code: number, known: boolean): void;
+  readonly address: string;
+}
+
+/** Pings of one connection that may come at once; a client sends none, a browser or proxy one now and then. */
+const PINGS_MAX = 20;
+/** Until a ping is forgotten. */
+const PING_MS = 1000;
+
+export interface PeerOptions {
+  readonly lane: Lane;
+  readonly rates: () => ServerConfig["limits"];
+  /** Deals with the oldest frame that waits. */
+  readonly work: () => unknown;
+  /** Its transport has gone, and all that it had sent has been dealt with. */
+  readonly left: () => void;
+  /** The deadline has passed. */
+  readonly late: () => void;
+}
+
+export class Peer implements Worker {
+  readonly socket: Socket;
+  readonly lane: Lane;
+  /** The login under way, if it was let on. */
+  guess: Guess | null = null;
+  /** The user whose login has been proved, and when: failed logins up to then are being told. */
+  reported: { readonly user: UserName; readonly atMs: number } | null = null;
+  /** Its transport has gone; what it sent before that still has its turn. */
+  gone = false;
+  readonly #options: PeerOptions;
+  readonly #pace = new Pace();
+  /** Frames that wait for the gate or for a turn, oldest first: nothing of this peer may overtake them. */
+  readonly #frames: Uint8Array[] = [];
+  #bytes = 0;
+  /** Cut when it passes; null once there is a session. */
+  #deadline: ReturnType<typeof setTimeout> | null = null;
+  #pings = 0;
+  #pingedAtMs = 0;
+
+  constructor(socket: Socket, options: PeerOptions) {
+    this.socket = socket;
+    this.lane = options.lane;
+    this.#options = options;
+  }
+
+  /** Not logged in. */
+  get stranger(): boolean {
+    return this.#deadline !== null;
+  }
+
+  get waiting(): number {
+    return this.#frames.length;
+  }
+
+  get waitingBytes(): number {
+    return this.#bytes;
+  }
+
+  queue(bytes: Uint8Array): void {
+    this.#frames.push(bytes);
+    this.#bytes += bytes.length;
+  }
+
+  /** The oldest frame that waits, if any does. */
+  next(): Uint8Array | undefined {
+    const bytes = this.#frames.shift();
+    if (bytes === undefined) return undefined;
+    this.#bytes -= bytes.length;
+    if (!this.stranger) this.charge({ bytes: bytes.length });
+    return bytes;
+  }
+
+  charge(asked: Parameters<Pace["charge"]>[0]): void {
+    this.#pace.charge(asked, this.#options.rates(), performance.now());
+  }
+
+  /** False when there are too many of them. */
+  pinged(): boolean {
+    const nowMs = performance.now();
+    const forgotten = Math.floor((nowMs - this.#pingedAtMs) / PING_MS);
+    this.#pings = Math.max(this.#pings - forgotten, 0) + 1;
+    if (forgotten > 0) this.#pingedAtMs = nowMs;
+    return this.#pings <= PINGS_MAX;
+  }
+
+  work(): void {
+    this.#options.work();
+  }
+
+  waitMs(): number {
+    return this.#pace.waitMs(performance.now());
+  }
+
+  idle(): void {
+    if (this.gone) this.#options.left();
+  }
+
+  setDeadline(seconds: number): void {
+    this.clearDeadline();
+    this.#deadline = setTimeout(this.#options.late, seconds * 1000);
+  }
+
+  clearDeadline(): void {
+    if (this.#deadline !== null) clearTimeout(this.#deadline);
+    this.#deadline = null;
+  }
+
+  /** Drops what waits; nothing is done for it any more. */
+  forget(): void {
+    this.clearDeadline();
+    this.#frames.length = 0;
+    this.#bytes = 0;
+    this.gone = false;
+  }
+}

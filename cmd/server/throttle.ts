@@ -1,0 +1,83 @@
+/**
+ * Decides about each login that begins, for known and unknown names alike: whether it is served, has to wait, or has to show
+ * work first (core/kdc/guessing.ts has the rules, attempts.ts the counts).
+ *
+ * A prefix from which anybody has logged in is no stranger's: it is asked for no puzzle and goes before strangers. That
+ * does not depend on the name, so it tells nobody who is registered.
+ */
+import type { Env } from "../../core/env.ts";
+import { type GuessReport, puzzleBits, type Verdict, waitSeconds } from "../../core/kdc/guessing.ts";
+import type { UserName } from "../../core/name.ts";
+import { prefixOf } from "../host/addresses.ts";
+import type { Attempts, GuessId } from "./attempts.ts";
+
+/** A login that has begun. */
+export interface Attempt {
+  readonly user: UserName;
+  readonly registered: boolean;
+  /** A puzzle has been solved for it. */
+  readonly solved: boolean;
+}
+
+/** How much strangers' work waits, and how much of it is taken at a time. */
+export interface Load {
+  readonly waiting: number;
+  readonly inWork: number;
+}
+
+/** A guess that was let on: by whom, and whether it has been proved is not known yet. */
+export interface Guess {
+  readonly id: GuessId;
+  readonly user: UserName;
+  readonly prefix: string;
+}
+
+export class Throttle {
+  readonly #env: Env;
+  readonly #attempts: Attempts;
+
+  constructor(env: Env, attempts: Attempts) {
+    this.#env = env;
+    this.#attempts = attempts;
+  }
+
+  /** Whether somebody has logged in from the prefix of this address before. */
+  knows(address: string): boolean {
+    return this.#attempts.isKnown(prefixOf(address), this.#env.nowMs());
+  }
+
+  /**
+   * `guess` is null unless the login is served: then it is counted already.
+   * @throws file.failed when it cannot be counted
+   */
+  judge(
+    { user, registered, solved }: Attempt,
+    address: string,
+    load: Load,
+  ): { readonly verdict: Verdict; readonly guess: Guess | null } {
+    const nowMs = this.#env.nowMs();
+    const prefix = prefixOf(address);
+    const bits = solved || this.#attempts.isKnown(prefix, nowMs) ? null : puzzleBits(load.waiting, load.inWork);
+    if (bits !== null) return { verdict: { kind: "puzzle", bits }, guess: null };
+    const seconds = waitSeconds(this.#attempts.historyOf({ user, prefix }, nowMs), nowMs);
+    if (seconds > 0) return { verdict: { kind: "wait", seconds }, guess: null };
+    const id = this.#attempts.count({ user, prefix }, registered, nowMs);
+    return { verdict: { kind: "serve" }, guess: { id, user, prefix } };
+  }
+
+  /** The guess was the password. @returns what the user has to be told, and when that was so */
+  prove({ id, user, prefix }: Guess): { readonly guesses: GuessReport; readonly atMs: number } {
+    const atMs = this.#env.nowMs();
+    return { guesses: this.#attempts.prove({ user, prefix }, id, atMs), atMs };
+  }
+
+  /** The user has been told what `prove` reported at that time. */
+  told(user: UserName, atMs: number): void {
+    this.#attempts.told(user, atMs);
+  }
+
+  /** The guess could not be proved, for a reason of ours: it was none. */
+  forgive({ id }: Guess): void {
+    this.#attempts.takeBack(id);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * How often a password may be guessed (PROTOCOL §6.5). A guess is counted
+ * when a login begins and taken back when it is proved, so that whoever goes away in between has guessed too.
+ *
+ * Names that nobody has are counted by the same rule: being refused tells nothing of who is registered.
+ *
+ * Not its concern: where the counts are kept, and what a prefix is.
+ */
+import { GUESS_WAIT_MAX_SECONDS, GUESSES_FREE, GUESSES_PER_HOUR, PUZZLE_MAX_BITS, PUZZLE_MIN_BITS } from "../limits.ts";
+
+/** What is known of earlier guesses at one name. Guesses that were proved are in none of the counts. */
+export interface GuessHistory {
+  /** From the same prefix, within `GUESS_MEMORY_MS`. */
+  readonly here: number;
+  /** The last of them, in milliseconds since 1970; 0 when there is none. */
+  readonly lastHereMs: number;
+  /** From anywhere, within an hour. */
+  readonly inHour: number;
+  /** The user has logged in from this prefix within `KNOWN_PREFIX_MS`. */
+  readonly known: boolean;
+}
+
+/** A login that has begun goes on, at once or after some work. */
+export type Admission = { readonly kind: "serve" } | { readonly kind: "puzzle"; readonly bits: number };
+/** What becomes of a login that has begun. */
+export type Verdict = Admission | { readonly kind: "wait"; readonly seconds: number };
+
+/**
+ * Seconds until one more guess may be made; 0 for now. `GUESSES_FREE` are free; the n-th after them has to wait 2^n
+ * seconds since the one before it, at most `GUESS_WAIT_MAX_SECONDS`. A name with `GUESSES_PER_HOUR` failures is served only
+ * where its owner has been before. A clock that was set back lengthens no wait beyond its own length.
+ */
+export function waitSeconds({ here, lastHereMs, inHour, known }: GuessHistory, nowMs: number): number {
+  if (inHour >= GUESSES_PER_HOUR && !known) return GUESS_WAIT_MAX_SECONDS;
+  const beyond = here - GUESSES_FREE + 1;
+  if (beyond <= 0) return 0;
+  const delay = Math.min(2 ** Math.min(beyond, 30), GUESS_WAIT_MAX_SECONDS);
+  return Math.min(Math.max(Math.ceil((lastHereMs - nowMs) / 1000 + delay), 0), delay);
+}
+
+/**
+ * The difficulty of the puzzle that a stranger is asked for while `waiting` pieces of strangers' work stand in line and
+ * `inWork` of them are taken at a time; null while none is. One bit more, so twice the work, whenever the line has doubled.
+ */
+export function puzzleBits(waiting: number, inWork: number): number | null {
+  if (waiting <= inWork) return null;
+  return Math.min(PUZZLE_MIN_BITS + Math.floor(Math.log2(waiting / inWork)), PUZZLE_MAX_BITS);
+}
+
+/** Failed logins of one user from one prefix. */
+export interface GuessSummary {
+  /** The prefix, such as `192.0.2.0/24`. */
+  readonly from: string;
+  readonly count: number;
+  /** Milliseconds since 1970. */
+  readonly firstMs: number;
+  readonly lastMs: number;
+}
+
+/** Logins of a user that failed since the user was last told. */
+export interface GuessReport {
+  /** Those prefixes that guessed last, at most `GUESS_SUMMARIES_MAX`. */
+  readonly prefixes: readonly GuessSummary[];
+  /** Guesses from prefixes that are not listed. */
+  readonly others: number;
+}

@@ -1,0 +1,119 @@
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { Attempts } from "../../../cmd/server/attempts.ts";
+import { Throttle } from "../../../cmd/server/throttle.ts";
+import { GUESSES_FREE, GUESSES_PER_HOUR } from "../../../core/limits.ts";
+import { parseUserName } from "../../../core/name.ts";
+import { fixedEnv, quickCrypto } from "../../support/fixedEnv.ts";
+import { temporaryFolder } from "../../support/folder.ts";
+
+const QUIET = { waiting: 0, inWork: 8 };
+const BUSY = { waiting: 64, inWork: 8 };
+
+let folder: ReturnType<typeof temporaryFolder>;
+let attempts: Attempts;
+let env: ReturnType<typeof fixedEnv>;
+let throttle: Throttle;
+beforeEach(() => {
+  folder = temporaryFolder();
+  attempts = Attempts.open(folder.path);
+  env = { ...fixedEnv("throttle", quickCrypto) };
+  throttle = new Throttle(env, attempts);
+});
+afterEach(() => {
+  attempts[Symbol.dispose]();
+  folder[Symbol.dispose]();
+});
+
+const judge = (name: string, address = "192.0.2.7", { load = QUIET, registered = true, solved = false } = {}) =>
+  throttle.judge({ user: parseUserName(name), registered, solved }, address, load);
+const logIn = (name: string, address: string) => {
+  const { guess } = judge(name, address);
+  if (guess === null) throw new Error("not served");
+  return throttle.prove(guess);
+};
+
+test("five guesses from a prefix, whatever the address in it; the sixth waits, and that is not counted", () => {
+  for (let at = 1; at <= GUESSES_FREE; at += 1) {
+    expect(judge("alice", `192.0.2.${at}`).verdict).toEqual({ kind: "serve" });
+  }
+  for (let at = 0; at < 3; at += 1) {
+    expect(judge("alice", "192.0.2.200")).toEqual({ verdict: { kind: "wait", seconds: 2 }, guess: null });
+  }
+  expect(judge("alice", "192.0.3.1").verdict).toEqual({ kind: "serve" });
+  env.now += 2000;
+  expect(judge("alice").verdict).toEqual({ kind: "serve" });
+  expect(judge("alice").verdict).toEqual({ kind: "wait", seconds: 4 });
+});
+
+test("known and unknown names meet the same, step for step", () => {
+  const run = (name: string, registered: boolean) =>
+    Array.from({ length: 40 }, (_, step) => {
+      env.now += 1000;
+      return judge(name, `10.0.${step % 3}.1`, { registered }).verdict;
+    });
+  const start = env.now;
+  const known = run("alice", true);
+  env.now = start;
+  expect(run("zoe", false)).toEqual(known);
+  expect(known.some(({ kind }) => kind === "wait")).toBe(true);
+});
+
+describe("a name under fire", () => {
+  beforeEach(() => {
+    logIn("alice", "203.0.113.5");
+    env.now += 1;
+    for (let at = 0; at < GUESSES_PER_HOUR; at += 1) judge("alice", `10.0.${at}.1`);
+  });
+
+  test("is served where its owner has been before, and nowhere else", () => {
+    expect(judge("alice", "10.9.9.9").verdict).toEqual({ kind: "wait", seconds: 900 });
+    expect(judge("alice", "203.0.113.99").verdict).toEqual({ kind: "serve" });
+    expect(judge("bob", "10.9.9.9").verdict).toEqual({ kind: "serve" });
+  });
+
+  test("is a name like any other an hour later", () => {
+    env.now += 3_600_000;
+    expect(judge("alice", "10.9.9.9").verdict).toEqual({ kind: "serve" });
+  });
+
+  test("its owner hears of it until it has been seen", () => {
+    for (let time = 0; time < 2; time += 1) {
+      const { guesses } = logIn("alice", "203.0.113.5");
+      expect(guesses.prefixes.reduce((sum, { count }) => sum + count, guesses.others)).toBe(GUESSES_PER_HOUR);
+    }
+    throttle.told(parseUserName("alice"), logIn("alice", "203.0.113.5").atMs);
+    expect(logIn("alice", "203.0.113.5").guesses).toEqual({ prefixes: [], others: 0 });
+  });
+
+  test("an operator who clears it ends that", () => {
+    attempts.clear(parseUserName("alice"));
+    expect(judge("alice", "10.9.9.9").verdict).toEqual({ kind: "serve" });
+  });
+});
+
+describe("under load", () => {
+  test("a stranger works first, then is judged like anybody", () => {
+    const asked = judge("alice", "192.0.2.1", { load: BUSY });
+    expect(asked).toEqual({ verdict: { kind: "puzzle", bits: 19 }, guess: null });
+    const served = judge("alice", "192.0.2.1", { load: BUSY, solved: true });
+    expect(served.verdict).toEqual({ kind: "serve" });
+    expect(attempts.historyOf({ user: parseUserName("alice"), prefix: "192.0.2.0/24" }, env.now).here).toBe(1);
+  });
+
+  test("who comes from where anybody has logged in does not, whatever the name", () => {
+    logIn("bob", "203.0.113.5");
+    expect([throttle.knows("203.0.113.200"), throttle.knows("192.0.2.1")]).toEqual([true, false]);
+    for (const name of ["bob", "alice", "nobody"]) {
+      expect(judge(name, "203.0.113.9", { load: BUSY }).verdict).toEqual({ kind: "serve" });
+    }
+  });
+});
+
+test("what could not be proved for a reason of ours was no guess", () => {
+  for (let at = 0; at < 20; at += 1) {
+    const { guess } = judge("alice");
+    if (guess === null) throw new Error("not served");
+    throttle.forgive(guess);
+  }
+  expect(judge("alice").verdict).toEqual({ kind: "serve" });
+});

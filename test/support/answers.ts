@@ -1,0 +1,19 @@
+/** The answers of a driver to what a server machine wants to know of a login: everybody is let on, nobody has guessed. */
+import type { Verdict } from "../../core/kdc/guessing.ts";
+import { type Puzzle, search } from "../../core/kdc/puzzle.ts";
+import type { ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
+import { quickCrypto } from "./fixedEnv.ts";
+
+/** The event that answers `effect`, if it asks for one. */
+export function answerOf(effect: ServerEffect, verdict: Verdict = { kind: "serve" }): ServerEvent | null {
+  if (effect.kind === "attempt") return { kind: "verdict", connection: effect.connection, verdict };
+  if (effect.kind !== "proved") return null;
+  return { kind: "guesses", connection: effect.connection, guesses: { prefixes: [], others: 0 } };
+}
+
+/** Solves a puzzle that is not hard. */
+export function solutionOf(puzzle: Puzzle): Uint8Array {
+  const nonce = search(quickCrypto, puzzle, 0, 2 ** 20);
+  if (nonce === null) throw new Error("a puzzle that nobody solves");
+  return nonce;
+}
