@@ -29,6 +29,8 @@ export const SERVER_HELP = `server: private messaging for a group that runs its 
   --password-fd N               the same, from an open file descriptor
   --help, --version
 
+  Signals: SIGTERM, SIGINT stop the server; SIGHUP has it read sconf.json again
+
   Exit codes: 0 done, 1 failed, 2 usage or configuration, 130/143 interrupted
 `;
 
