@@ -7,7 +7,7 @@ import { runMain } from "./host/main.ts";
 import { versionLine } from "./host/version.ts";
 import { runAdmin } from "./server/admin.ts";
 import { parseServerCommand, SERVER_HELP } from "./server/commandLine.ts";
-import { run, type StopSignals } from "./server/run.ts";
+import { run, type Signals } from "./server/run.ts";
 
 async function server(argv: readonly string[], io: Io): Promise<ExitCode> {
   const command = parseServerCommand(argv);
@@ -19,22 +19,33 @@ async function server(argv: readonly string[], io: Io): Promise<ExitCode> {
       io.stdout.write(versionLine("server"));
       return EXIT.done;
     case "run":
-      return run(command, io, hostEnv, stopSignals());
+      return run(command, io, hostEnv, listenForSignals());
     default:
       return runAdmin(command, io, hostEnv);
   }
 }
 
-function stopSignals(): StopSignals {
+/** SIGTERM and SIGINT stop, SIGHUP is the hang-up. */
+function listenForSignals(): Signals {
   const [first, second] = [Promise.withResolvers<string>(), Promise.withResolvers<string>()];
   let next = first;
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       next.resolve(signal);
       next = second;
     });
   }
-  return { first: first.promise, second: second.promise };
+  let hungUp = false;
+  let hangUp = (): void => {
+    hungUp = true;
+  };
+  process.on("SIGHUP", () => hangUp());
+  const onHangUp = (act: () => void): void => {
+    hangUp = act;
+    if (hungUp) act();
+    hungUp = false;
+  };
+  return { first: first.promise, second: second.promise, onHangUp };
 }
 
 await runMain(server);

@@ -264,6 +264,7 @@ function refusalOf(message: string): string {
   const [, status] = /Expected 101 status code: ([0-9]{3})/.exec(message) ?? [];
   if (status === undefined) return "";
   if (status === "429") return "the server has too many connections from your address; try again later";
-  if (status === "503") return "the server is stopping; try again later";
+  if (status === "503")
+    return "the server takes no more connections now: it is full, or it is stopping; try again later";
   return "what answers there is not an IMS server";
 }

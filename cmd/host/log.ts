@@ -10,6 +10,7 @@ export type LogLevel = (typeof LEVELS)[number];
 
 const TEXT_FIELDS = [
   "address",
+  "changed",
   "code",
   "device",
   "file",
@@ -22,7 +23,18 @@ const TEXT_FIELDS = [
   "user",
   "version",
 ] as const;
-const NUMBER_FIELDS = ["connections", "count", "devices", "port", "prefixes", "users"] as const;
+const NUMBER_FIELDS = [
+  "allowed",
+  "connections",
+  "count",
+  "devices",
+  "ms",
+  "needed",
+  "port",
+  "prefixes",
+  "times",
+  "users",
+] as const;
 
 export type LogFields = { readonly [K in (typeof TEXT_FIELDS)[number]]?: string } & {
   readonly [K in (typeof NUMBER_FIELDS)[number]]?: number;
@@ -31,7 +43,7 @@ export type LogFields = { readonly [K in (typeof TEXT_FIELDS)[number]]?: string 
 const VALUE_MAX = 512;
 
 export interface LogOptions {
-  /** Events below it are dropped. */
+  /** Events below it are dropped; it is read at each event, so that it can change. */
   readonly level: LogLevel;
   /** Receives one line with its line end. */
   readonly write: (line: string) => void;
@@ -42,12 +54,12 @@ export interface LogOptions {
 export type LogEvent = (event: string, fields?: LogFields) => void;
 export type Log = { readonly [L in LogLevel]: LogEvent };
 
-export function createLog({ level, write, nowMs }: LogOptions): Log {
+export function createLog(options: LogOptions): Log {
   const at = (own: LogLevel): LogEvent => {
-    if (LEVELS.indexOf(own) < LEVELS.indexOf(level)) return () => {};
     return (event, fields = {}) => {
-      const line = { time: new Date(nowMs()).toISOString(), level: own, event, ...listedFields(fields) };
-      write(`${asciiJson(line)}\n`);
+      if (LEVELS.indexOf(own) < LEVELS.indexOf(options.level)) return;
+      const line = { time: new Date(options.nowMs()).toISOString(), level: own, event, ...listedFields(fields) };
+      options.write(`${asciiJson(line)}\n`);
     };
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };

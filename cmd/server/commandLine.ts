@@ -30,6 +30,8 @@ export const SERVER_HELP = `server: private messaging for a group that runs its 
   --weak                        take a password that is short, common or a name
   --help, --version
 
+  Signals: SIGTERM, SIGINT stop the server; SIGHUP has it read sconf.json again
+
   Exit codes: 0 done, 1 failed, 2 usage or configuration, 130/143 interrupted
 `;
 

@@ -40,7 +40,7 @@ export class Driver {
   readonly #env: Env;
   readonly #journal: Journal;
   readonly #throttle: Throttling;
-  readonly #limits: ServerConfig["limits"];
+  #limits: ServerConfig["limits"];
   readonly #server: Server;
   readonly #peers = new Map<ConnectionId, Peer>();
   readonly #gate: Gate;
@@ -133,6 +133,12 @@ export class Driver {
 
   setUsers(users: Users): void {
     void this.#dispatch({ kind: "users", users });
+  }
+
+  /** Others from now on; deadlines that run, and devices above a lower limit, stay. */
+  setLimits(limits: ServerConfig["limits"]): void {
+    this.#limits = limits;
+    this.#server.devicesPerUser = limits.devicesPerUser;
   }
 
   /** Refuses and ends logins; those who are logged in go on until `stop`. */

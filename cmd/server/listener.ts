@@ -1,29 +1,42 @@
 /**
- * The port: WebSocket on `/ims`, `/healthz`, nothing else. It counts connections by address, bounds what a peer may
- * send and leave unread, and hands bytes to the driver.
+ * The port: WebSocket on `/ims`, `/healthz`, nothing else. It asks the door who may come in, bounds what a peer may send
+ * and leave unread, and hands bytes to the driver.
  */
 import type { ServerWebSocket } from "bun";
 import { BACKLOG_MAX_BYTES, DRAIN_MS, IDLE_SECONDS } from "../../core/limits.ts";
-import type { ConnectionId } from "../../core/peer/online.ts";
-import { plainAddress, rangeMatcher } from "../host/addresses.ts";
 import type { ServerConfig } from "../host/config.ts";
+import { systemCode } from "../host/files.ts";
+import { type Change, simpleChange } from "./change.ts";
+import { type Data, Door, type DoorOptions, text } from "./door.ts";
 import type { Driver } from "./driver.ts";
+import type { Journal } from "./journal.ts";
+import { listenFailure } from "./listenFailure.ts";
 
 /** How long the closing of connections may take when the server stops. */
 const CLOSE_MS = 1000;
 /** How long a peer may take to answer our close before the socket is cut. */
 const LINGER_MS = 1000;
 
-interface Data {
-  readonly address: string;
-  connection: ConnectionId | null;
-  /** We have closed it, and a stranger may keep the socket for a while. */
-  lingers: boolean;
-}
+export type ListenerConfig = Pick<ServerConfig, "host" | "port"> & DoorOptions;
+type Place = Pick<ServerConfig, "host" | "port"> & { readonly frameBytes: number };
 
 export interface Listener {
-  /** What the system chose when the configuration says 0. */
+  /** Where newcomers come in. The port is what the system chose when the configuration says 0. */
+  readonly place: Pick<ServerConfig, "host" | "port">;
   readonly port: number;
+  /** Whether newcomers find the port open. */
+  readonly isOpen: boolean;
+  /** WebSockets that are open, wherever they came in. */
+  readonly connections: number;
+  /** Ends what is no WebSocket, and takes no newcomers until `reopen`; sessions go on. */
+  close(): void;
+  /** Takes newcomers again, unless the server is stopping. @throws a system error when the port cannot be had */
+  reopen(): void;
+  /**
+   * Makes ready for another configuration; sessions go on, whether they came in here or there.
+   * @throws port.busy, config.invalid when the port cannot be had: then all is as before
+   */
+  prepare(next: ListenerConfig & Pick<ServerConfig, "name">): Change;
   /**
    * Takes no more connections or logins, lets sessions go on for `DRAIN_MS`, then says goodbye to them; resolves when
    * all have closed, at the latest a second after that. Once `hurry` has resolved it waits for nothing.
@@ -31,111 +44,156 @@ export interface Listener {
   stop(hurry: Promise<unknown>): Promise<void>;
 }
 
-type Options = Pick<ServerConfig, "host" | "port" | "limits" | "trustedProxies">;
-
 /** @throws a system error, such as EADDRINUSE, when the port cannot be had */
-export function listen(config: Options, driver: Driver): Listener {
-  const door = new Door(config);
-  const server = Bun.serve<Data>({
-    hostname: config.host,
-    port: config.port,
-    development: false,
-    reusePort: false, // without a word of ours `development: false` shares the port with whoever asks
-    fetch: (request, self) => door.answer(request, self),
-    error: () => text("bad request", 400), // or Bun would print the request and our source
-    websocket: {
-      maxPayloadLength: config.limits.frameBytes,
-      backpressureLimit: BACKLOG_MAX_BYTES,
-      closeOnBackpressureLimit: true,
-      idleTimeout: IDLE_SECONDS,
-      perMessageDeflate: false,
-      open(ws) {
-        door.enter(ws.data.address);
-        ws.data.connection = driver.connect(socketOf(ws));
-      },
-      message(ws, message) {
-        if (ws.data.connection === null) return;
-        if (typeof message === "string") driver.end(ws.data.connection, "wire.malformed");
-        else driver.receive(ws.data.connection, new Uint8Array(message));
-      },
-      ping(ws) {
-        if (ws.data.connection !== null) driver.pinged(ws.data.connection);
-      },
-      close(ws) {
-        // A stranger counts until we have cut the socket; users may log out and in as often as they like.
-        if (ws.data.lingers) setTimeout(() => door.leave(ws.data.address), LINGER_MS);
-        else door.leave(ws.data.address);
-        if (ws.data.connection !== null) driver.disconnect(ws.data.connection);
-      },
-    },
-  });
-
-  return {
-    port: server.port ?? config.port,
-    async stop(hurry) {
-      door.shut();
-      driver.drain();
-      if (driver.online.devices > 0) await Promise.race([Bun.sleep(DRAIN_MS), hurry]);
-      driver.stop();
-      const closed = server.stop(false);
-      await Promise.race([closed, Bun.sleep(CLOSE_MS), hurry]);
-      await server.stop(true);
-    },
-  };
+export function listen(config: ListenerConfig, driver: Driver, journal: Pick<Journal, "refused">): Listener {
+  return new Port(config, driver, new Door(config, journal));
 }
 
-/** Who may connect: so many from one address, and nobody once it is shut. */
-class Door {
-  readonly #perAddress = new Map<string, number>();
-  readonly #isProxy: (address: string) => boolean;
-  readonly #limits: Options["limits"];
-  #shut = false;
+type Server = Bun.Server<Data>;
 
-  constructor({ trustedProxies, limits }: Options) {
-    this.#isProxy = rangeMatcher(trustedProxies);
-    this.#limits = limits;
+class Port implements Listener {
+  readonly #driver: Driver;
+  readonly #door: Door;
+  /** Where newcomers come in; the port is the one that the system chose. */
+  #place: Place;
+  /** null while it is closed. */
+  #server: Server | null;
+  /** Those that take no newcomers any more, each for as long as it has WebSockets. */
+  readonly #standing = new Set<Server>();
+
+  constructor(config: ListenerConfig, driver: Driver, door: Door) {
+    this.#driver = driver;
+    this.#door = door;
+    const place = placeOf(config, config.port);
+    this.#server = this.#serve(place);
+    this.#place = { ...place, port: this.#server.port ?? place.port };
   }
 
-  shut(): void {
-    this.#shut = true;
+  get place(): Pick<ServerConfig, "host" | "port"> {
+    const { host, port } = this.#place;
+    return { host, port };
   }
 
-  enter(address: string): void {
-    this.#perAddress.set(address, this.#inside(address) + 1);
+  get port(): number {
+    return this.#place.port;
   }
 
-  leave(address: string): void {
-    const left = this.#inside(address) - 1;
-    if (left > 0) this.#perAddress.set(address, left);
-    else this.#perAddress.delete(address);
+  get isOpen(): boolean {
+    return this.#server !== null;
   }
 
-  /** The answer to a request; undefined when it has become a WebSocket. */
-  answer(request: Request, self: Bun.Server<Data>): Response | undefined {
-    const path = pathOf(request.url);
-    if (path !== "/ims" && path !== "/healthz") return text("not found", 404);
-    if (this.#shut) return text("stopping", 503);
-    if (path === "/healthz") return text("ok", 200);
-    const direct = self.requestIP(request)?.address ?? "";
-    const address = clientAddress(direct, request.headers.get("x-forwarded-for"), this.#isProxy);
-    if (this.#inside(address) >= this.#limits.connectionsPerAddress) return text("too many connections", 429);
-    if (self.upgrade(request, { data: { address, connection: null, lingers: false } })) return undefined;
-    return text("a WebSocket is expected here", 426, { upgrade: "websocket" });
+  get connections(): number {
+    return this.#door.inside;
   }
 
-  #inside(address: string): number {
-    return this.#perAddress.get(address) ?? 0;
+  close(): void {
+    if (this.#server !== null) this.#retire(this.#server);
+    this.#server = null;
+  }
+
+  reopen(): void {
+    if (!this.#door.isShut) this.#server ??= this.#serve(this.#place);
+  }
+
+  prepare(next: ListenerConfig & Pick<ServerConfig, "name">): Change {
+    const now = this.#place;
+    const place = placeOf(next, next.port === 0 ? now.port : next.port); // any port will do, so this one will
+    if (place.host === now.host && place.port === now.port && place.frameBytes === now.frameBytes) {
+      return simpleChange(() => this.#door.set(next));
+    }
+    const wasOpen = this.isOpen;
+    const sharesPort = place.port === now.port;
+    if (sharesPort) this.close();
+    try {
+      return this.#change(next, place, this.#serve(place), wasOpen);
+    } catch (error) {
+      if (sharesPort && wasOpen) this.#tryReopen();
+      throw listenFailure(systemCode(error), next, { cause: error });
+    }
+  }
+
+  async stop(hurry: Promise<unknown>): Promise<void> {
+    this.#door.shut();
+    this.#driver.drain();
+    if (this.#driver.online.devices > 0) await Promise.race([Bun.sleep(DRAIN_MS), hurry]);
+    this.#driver.stop();
+    this.close();
+    const servers = [...this.#standing];
+    const closed = Promise.all(servers.map((server) => server.stop(false)));
+    await Promise.race([closed, Bun.sleep(CLOSE_MS), hurry]);
+    await Promise.all(servers.map((server) => server.stop(true)));
+  }
+
+  #change(next: ListenerConfig, place: Place, server: Server, wasOpen: boolean): Change {
+    return {
+      commit: () => {
+        this.close();
+        this.#place = { ...place, port: server.port ?? place.port };
+        if (wasOpen) this.#server = server;
+        else this.#retire(server);
+        this.#door.set(next);
+      },
+      rollback: () => {
+        this.#retire(server);
+        if (wasOpen) this.#tryReopen();
+      },
+    };
+  }
+
+  /** Whoever watches over the port opens it later if it cannot be had now. */
+  #tryReopen(): void {
+    try {
+      this.reopen();
+    } catch {
+      this.#server = null;
+    }
+  }
+
+  #retire(server: Server): void {
+    this.#standing.add(server);
+    void server.stop(false).then(() => this.#standing.delete(server));
+  }
+
+  #serve({ host, port, frameBytes }: Place): Server {
+    const [door, driver] = [this.#door, this.#driver];
+    return Bun.serve<Data>({
+      hostname: host,
+      port,
+      development: false,
+      reusePort: false, // without a word of ours `development: false` shares the port with whoever asks
+      fetch: (request, self) => door.answer(request, self),
+      error: () => text("bad request", 400), // or Bun would print the request and our source
+      websocket: {
+        maxPayloadLength: frameBytes,
+        backpressureLimit: BACKLOG_MAX_BYTES,
+        closeOnBackpressureLimit: true,
+        idleTimeout: IDLE_SECONDS,
+        perMessageDeflate: false,
+        open(ws) {
+          door.enter(ws.data.address);
+          ws.data.connection = driver.connect(socketOf(ws));
+        },
+        message(ws, message) {
+          if (ws.data.connection === null) return;
+          if (typeof message === "string") driver.end(ws.data.connection, "wire.malformed");
+          else driver.receive(ws.data.connection, new Uint8Array(message));
+        },
+        ping(ws) {
+          if (ws.data.connection !== null) driver.pinged(ws.data.connection);
+        },
+        close(ws) {
+          // A stranger counts until we have cut the socket; users may log out and in as often as they like.
+          if (ws.data.lingers) setTimeout(() => door.leave(ws.data.address), LINGER_MS);
+          else door.leave(ws.data.address);
+          if (ws.data.connection !== null) driver.disconnect(ws.data.connection);
+        },
+      },
+    });
   }
 }
 
-/** No connection is kept for another request: only WebSockets are counted. */
-function text(line: string, status: number, headers: Record<string, string> = {}): Response {
-  return new Response(`${line}\n`, { status, headers: { ...headers, connection: "close" } });
-}
-
-/** The path as it was asked for; the host before it can be anything. */
-function pathOf(url: string): string {
-  return url.replace(/^[a-z]+:\/\/[^/?#]*/i, "").replace(/[?#].*$/s, "");
+function placeOf({ host, limits }: ListenerConfig, port: number): Place {
+  return { host, port, frameBytes: limits.frameBytes };
 }
 
 function socketOf(ws: ServerWebSocket<Data>) {
@@ -151,21 +209,4 @@ function socketOf(ws: ServerWebSocket<Data>) {
       setTimeout(() => ws.terminate(), LINGER_MS);
     },
   };
-}
-
-/**
- * Whom a connection is from: behind a proxy of ours, the last address in `X-Forwarded-For` that is not one of ours too.
- * Anybody else's header is not believed.
- */
-export function clientAddress(direct: string, forwarded: string | null, isProxy: (address: string) => boolean): string {
-  const hops = [
-    ...(forwarded ?? "")
-      .split(",")
-      .map((hop) => hop.trim())
-      .filter((hop) => hop !== ""),
-    direct,
-  ];
-  let address = plainAddress(hops.pop() ?? "");
-  while (isProxy(address) && hops.length > 0) address = plainAddress(hops.pop() ?? "");
-  return address;
 }

@@ -2,6 +2,7 @@
 import { CodedError } from "../../core/errors.ts";
 import type { ServerConfig } from "../host/config.ts";
 import { systemCode } from "../host/files.ts";
+import { type Change, simpleChange } from "./change.ts";
 import { listenFailure } from "./listenFailure.ts";
 import { METRICS_TYPE } from "./metrics.ts";
 
@@ -29,17 +30,19 @@ export class MetricsPort {
     return this.#server?.port ?? 0;
   }
 
-  /**
-   * Listens on `metricsPort` and no longer where it did; on no port at all when that is 0.
-   * @throws port.busy, config.invalid; then it listens where it did
-   */
-  open(config: Place): void {
-    const { metricsPort } = config;
-    if (metricsPort === this.port) return;
+  /** Makes ready to listen on `metricsPort`, or on no port at all when that is 0. @throws port.busy, config.invalid */
+  prepare(config: Place): Change {
     expectOwnPort(config);
+    const { metricsPort } = config;
+    if (metricsPort === this.port) return simpleChange(() => {});
     const server = metricsPort === 0 ? null : this.#listen(metricsPort, config.name);
-    this.close();
-    this.#server = server;
+    return {
+      commit: () => {
+        this.close();
+        this.#server = server;
+      },
+      rollback: () => void server?.stop(true),
+    };
   }
 
   close(): void {

@@ -10,76 +10,94 @@ import { fingerprint } from "../host/publicKey.ts";
 import { VERSION } from "../host/version.ts";
 import { Attempts } from "./attempts.ts";
 import { AuditTrail } from "./audit.ts";
+import { type Change, simpleChange } from "./change.ts";
+import { DescriptorGuard, warnOfFew } from "./descriptors.ts";
 import { Driver } from "./driver.ts";
-import { ServerJournal } from "./journal.ts";
+import { type Journal, ServerJournal } from "./journal.ts";
 import { serverKeys } from "./keyring.ts";
 import { type Listener, listen } from "./listener.ts";
 import { listenFailure } from "./listenFailure.ts";
 import { LogLines } from "./logLines.ts";
 import { openOperating } from "./operating.ts";
-import { expectSafeHost, openRealm } from "./realm.ts";
+import { expectSafeHost, openRealm, type Realm } from "./realm.ts";
+import { reloader } from "./reload.ts";
 import { Throttle } from "./throttle.ts";
 import { loadUsers } from "./users.ts";
-import { watchFile } from "./watch.ts";
+import { UsersWatch } from "./usersWatch.ts";
 
-/** Each resolves with the name of a signal. */
-export interface StopSignals {
-  /** Asks the server to stop. */
+export interface Signals {
+  /** Resolves with the name of the signal that asks the server to stop. */
   readonly first: Promise<string>;
   /** Asks it to wait for nothing. */
   readonly second: Promise<string>;
+  /** From now on `act` is what a hang-up asks for; at once when there has been one that nobody has acted on. */
+  readonly onHangUp: (act: () => void) => void;
 }
 
 /**
- * Serves until there is a signal.
+ * Serves until there is a signal to stop; a hang-up has it read its configuration again.
  * @throws config.invalid, file.locked, file.failed, port.busy
  */
-export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals): Promise<ExitCode> {
+export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Promise<ExitCode> {
   using realm = openRealm(flags, io, env.crypto);
   expectSafeHost(realm);
   const { config, keys, usersFile } = realm;
-  let users = fromKey(config, "users", () => loadUsers(usersFile));
+  const users = fromKey(config, "users", () => loadUsers(usersFile));
   using _data = lockFolder(config.data);
   using attempts = Attempts.open(config.data);
   using lines = new LogLines((text) => io.stderr.write(text));
-  const log = createLog({ level: config.logLevel, write: (line) => lines.add(line), nowMs: () => env.nowMs() });
   const nowMs = (): number => env.nowMs();
+  const logOptions = { level: config.logLevel, write: (line: string) => lines.add(line), nowMs };
+  const log = createLog(logOptions);
   await using audit = new AuditTrail({ folder: config.data, maxBytes: config.limits.auditBytes, log, nowMs });
   using journal = new ServerJournal(log, audit);
   using machineKeys = serverKeys(keys, env.crypto);
-  const driver = new Driver(env, machineKeys, {
-    users,
-    limits: config.limits,
-    journal,
-    throttle: new Throttle(env, attempts),
-  });
-  const host = config.host;
-  const realmFingerprint = fingerprint(env.crypto, keys.publicKey);
-  await using _operating = openOperating(config, {
-    ...{ driver, journal, audit, nowMs, host, fingerprint: realmFingerprint },
-    ...{ users: () => users, port: () => listener.port },
-  });
-  const listener = open(config, driver);
-  using _watch = watchFile({
-    path: config.users,
-    load: () => loadUsers(usersFile),
-    changed: (now) => {
+  const throttle = new Throttle(env, attempts);
+  const driver = new Driver(env, machineKeys, { users, limits: config.limits, journal, throttle });
+  using usersWatch = new UsersWatch(usersFile, users, {
+    changed: (before, now, file) => {
       driver.setUsers(now);
-      journal.usersChanged(users, now, usersFile.name);
-      users = now;
+      journal.usersChanged(before, now, file);
     },
-    broken: ({ detail }) =>
-      log.error("users.refused", { file: usersFile.name, reason: detail, note: "the last good users stay" }),
+    log,
   });
+  const shownFingerprint = fingerprint(env.crypto, keys.publicKey);
+  await using operating = openOperating(config, {
+    ...{ driver, journal, audit, nowMs, fingerprint: shownFingerprint },
+    ...{ users: () => usersWatch.users, place: () => listener.place },
+  });
+  const listener = open(config, driver, journal);
+  using _guard = new DescriptorGuard({ listener, log, nowMs: () => performance.now() });
   journal.administration("server.listening", {
-    host,
-    port: listener.port,
+    ...listener.place,
     users: users.size,
-    fingerprint: realmFingerprint,
+    fingerprint: shownFingerprint,
     version: VERSION,
     ...(keys.demo ? { note: "demo realm: everybody knows its key" } : {}),
   });
+  warnOfFew(log, config.limits.connections);
+  const follow = ({ config: { logLevel, limits } }: Realm): Change =>
+    simpleChange(() => {
+      logOptions.level = logLevel;
+      audit.maxBytes = limits.auditBytes;
+      driver.setLimits(limits);
+      warnOfFew(log, limits.connections);
+    });
+  signals.onHangUp(
+    reloader(realm, {
+      load: () => openRealm({ config: config.file }, io, env.crypto),
+      parts: [
+        follow,
+        (next) => usersWatch.prepare(next),
+        (next) => operating.metrics.prepare(next.config),
+        (next) => listener.prepare(next.config),
+      ],
+      loaded: (fields) => journal.administration("config.loaded", fields),
+      refused: (fields) => log.error("config.refused", fields),
+    }),
+  );
   const signal = await signals.first;
+  signals.onHangUp(() => {});
   journal.administration("server.stopping", { signal, ...driver.online });
   await listener.stop(signals.second);
   journal.sumUp();
@@ -87,9 +105,9 @@ export async function run(flags: Flags, io: Io, env: Env, signals: StopSignals):
   return EXIT.done;
 }
 
-function open(config: ServerConfig, driver: Driver): Listener {
+function open(config: ServerConfig, driver: Driver, journal: Journal): Listener {
   try {
-    return listen(config, driver);
+    return listen(config, driver, journal);
   } catch (error) {
     throw listenFailure(systemCode(error), config, { cause: error });
   }

@@ -5,6 +5,7 @@
 import { type FSWatcher, statSync, watch } from "node:fs";
 import { dirname } from "node:path";
 import { CodedError } from "../../core/errors.ts";
+import { systemCode } from "../host/files.ts";
 
 export interface WatchOptions<T> {
   readonly path: string;
@@ -35,6 +36,7 @@ export function watchFile<T>(options: WatchOptions<T>): Disposable {
       complaint = "";
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
+      if (["EMFILE", "ENFILE"].includes(systemCode(error.cause))) seen = ""; // not the file's fault: try again
       if (error.message !== complaint) options.broken(error);
       complaint = error.message;
     }

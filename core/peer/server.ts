@@ -35,9 +35,10 @@ export interface SessionInfo extends Address {
 const CLOSE_NORMAL = 1000;
 
 export class Server {
+  /** How often one user may be logged in; whoever is there stays when it becomes less. */
+  devicesPerUser: number;
   readonly #env: Env;
   readonly #keys: ServerKeys;
-  readonly #devicesPerUser: number;
   readonly #connections = new Map<ConnectionId, ServerConnection>();
   readonly #online = new Online();
   readonly #outgoing = new Outgoing();
@@ -49,7 +50,7 @@ export class Server {
     this.#env = env;
     this.#keys = keys;
     this.#users = start.users;
-    this.#devicesPerUser = start.devicesPerUser;
+    this.devicesPerUser = start.devicesPerUser;
     const nameOf = (user: UserName) => this.#users.get(user)?.name ?? user;
     this.#presences = new Presences({ online: this.#online, outgoing: this.#outgoing, nameOf });
   }
@@ -164,7 +165,7 @@ export class Server {
     const { proved } = peer;
     if (proved === null || peer.session !== null) throw new CodedError("state.unexpected");
     const devices = this.#online.devicesOf(proved.user);
-    if (devices.length >= this.#devicesPerUser) throw new CodedError("auth.tooManyDevices");
+    if (devices.length >= this.devicesPerUser) throw new CodedError("auth.tooManyDevices");
     if (devices.includes(request.device)) throw new CodedError("auth.device");
     checkTicketKey(request.ticketKey);
     const { device, ticketKey } = request;

@@ -3,10 +3,10 @@ import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from 
 import { readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { utf8 } from "../../core/bytes.ts";
-import { encodeFrame, OPCODE } from "../support/frames.ts";
+import { OPCODE } from "../support/frames.ts";
 import type { Program } from "../support/programs.ts";
 import { RunningRealm } from "../support/runningRealm.ts";
-import { declaring, halfFrame, hello, RawSocket, ScriptedClient } from "../support/stranger.ts";
+import { declaring, hello, RawSocket, ScriptedClient } from "../support/stranger.ts";
 
 setDefaultTimeout(20_000);
 
@@ -99,21 +99,6 @@ test.each([
   socket.write(noise(1000, SEED));
   await socket.ended(AT_ONCE_MS);
   expect(memoryKiB() - before).toBeLessThan(32 * 1024);
-});
-
-test("half a message and silence, or one byte at a time: closed at the deadline all the same", async () => {
-  using half = await RawSocket.open(realm.port);
-  half.write(halfFrame(noise(1250, SEED), 100));
-  using dripping = await RawSocket.open(realm.port);
-  const bytes = encodeFrame({ opcode: OPCODE.binary, payload: noise(1250, SEED) }, true);
-  let sent = 0;
-  const drip = setInterval(() => {
-    dripping.write(bytes.subarray(sent, sent + 1));
-    sent += 1;
-  }, 50);
-  const ends = Promise.all([half.ended(8000), dripping.ended(8000)]);
-  await ends.finally(() => clearInterval(drip));
-  expect(sent).toBeLessThan(bytes.length);
 });
 
 test("a stranger with too many messages under way is cut", async () => {

@@ -103,7 +103,8 @@ export class LocalRealm implements AsyncDisposable {
     this.#realm = realm;
     this.users = users;
     this.rig = new Rig(realm, users);
-    this.#listener = listen({ host: HOST, port: 0, limits: PATIENT, trustedProxies: [] }, this.rig.driver);
+    const config = { host: HOST, port: 0, limits: PATIENT, trustedProxies: [] };
+    this.#listener = listen(config, this.rig.driver, this.rig.journal);
     this.writeConfig({});
     const { realm: realmId, staticKey } = realm.keys;
     writeFileSync(this.#folder.at("server.pub"), formatPublicKey({ realmId, staticPublicKey: staticKey.publicKey }));

@@ -105,18 +105,24 @@ export class RealmFolder implements Disposable {
 export class RunningRealm implements AsyncDisposable {
   readonly folder: RealmFolder;
   readonly #programs: AsyncDisposable[] = [];
+  readonly #options: SomeOptions<ProgramOptions>;
   #server: Program;
   #port = 0;
   #log = "";
 
-  private constructor(folder: RealmFolder) {
+  private constructor(folder: RealmFolder, options: SomeOptions<ProgramOptions>) {
     this.folder = folder;
-    this.#server = folder.program("server", []);
+    this.#options = options;
+    this.#server = folder.program("server", [], options);
   }
 
   /** Starts a server in `folder`, which it takes over. */
-  static async start(change: Json = {}, folder = new RealmFolder(change)): Promise<RunningRealm> {
-    const realm = new RunningRealm(folder);
+  static async start(
+    change: Json = {},
+    folder = new RealmFolder(change),
+    options: SomeOptions<ProgramOptions> = {},
+  ): Promise<RunningRealm> {
+    const realm = new RunningRealm(folder, options);
     await realm.#started();
     return realm;
   }
@@ -224,7 +230,7 @@ export class RunningRealm implements AsyncDisposable {
   async startAgain(change: Json = { port: this.#port }): Promise<void> {
     this.#log += this.#server.err;
     this.folder.changeServerConfig(change);
-    this.#server = this.folder.program("server", []);
+    this.#server = this.folder.program("server", [], this.#options);
     await this.#started();
   }
 

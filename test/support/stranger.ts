@@ -11,10 +11,13 @@ import type { Notice } from "../../core/peer/notices.ts";
 import { Secret } from "../../core/secret.ts";
 import { encodeFrame, FrameReader, OPCODE } from "./frames.ts";
 import { PATIENCE_MS, Watched } from "./programs.ts";
+import { Inbox, type Transport } from "./transport.ts";
 
 export interface OpenOptions {
   readonly path?: string;
   readonly headers?: Readonly<Record<string, string>>;
+  /** Where it comes from: any address of 127.0.0.0/8. */
+  readonly localAddress?: string;
 }
 
 /** A WebSocket whose every byte is ours. */
@@ -29,8 +32,8 @@ export class RawSocket implements Disposable {
   onMessage: ((message: Uint8Array) => void) | null = null;
   onClose: ((code: number | null) => void) | null = null;
 
-  private constructor(port: number) {
-    this.#socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  private constructor(port: number, localAddress: string) {
+    this.#socket = connect({ port, host: "127.0.0.1", localAddress, noDelay: true });
     this.#socket.on("data", (chunk: Uint8Array) => this.#receive(new Uint8Array(chunk)));
     this.#socket.on("error", () => this.#socket.destroy());
     this.#socket.on("close", () => {
@@ -41,8 +44,9 @@ export class RawSocket implements Disposable {
   }
 
   /** Connects and asks for the upgrade; look at `status` for the answer. */
-  static async open(port: number, { path = "/ims", headers = {} }: OpenOptions = {}): Promise<RawSocket> {
-    const socket = new RawSocket(port);
+  static async open(port: number, options: OpenOptions = {}): Promise<RawSocket> {
+    const { path = "/ims", headers = {}, localAddress = "127.0.0.1" } = options;
+    const socket = new RawSocket(port, localAddress);
     const lines = [
       `GET ${path} HTTP/1.1`,
       `Host: 127.0.0.1:${port}`,
@@ -110,6 +114,18 @@ export class RawSocket implements Disposable {
     }
     this.#watched.wake();
   }
+}
+
+/** A WebSocket that has been let in, as a transport. */
+export function transportOver(socket: RawSocket): Transport {
+  const inbox = new Inbox();
+  socket.onMessage = (record) => inbox.push(record);
+  socket.onClose = () => inbox.end();
+  return {
+    send: (record) => socket.send(record),
+    receive: () => inbox.next(),
+    close: async () => socket[Symbol.dispose](),
+  };
 }
 
 export interface Credentials {

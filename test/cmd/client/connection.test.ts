@@ -35,7 +35,7 @@ describe("the server is not there", () => {
 
   test.each([
     [429, "the server has too many connections from your address; try again later"],
-    [503, "the server is stopping; try again later"],
+    [503, "the server takes no more connections now: it is full, or it is stopping; try again later"],
     [404, "what answers there is not an IMS server"],
     [200, "what answers there is not an IMS server"],
   ])("an upgrade refused with %i", async (status, detail) => {

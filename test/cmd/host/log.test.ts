@@ -25,6 +25,16 @@ test.each([
   expect(lines(level).length).toBe(count);
 });
 
+test("another level counts from the next event on", () => {
+  const out: string[] = [];
+  const options = { level: "error" as LogLevel, write: (line: string) => out.push(line), nowMs: () => 0 };
+  const log = createLog(options);
+  log.info("before");
+  options.level = "info";
+  log.info("after");
+  expect(out.map((line) => JSON.parse(line).event)).toEqual(["after"]);
+});
+
 test("whatever a field holds, a line is one line of printable characters and reads back", () => {
   const text = fc.oneof(
     fc.string({ unit: "binary" }),

@@ -7,7 +7,7 @@ import { parseUserName } from "../../../core/name.ts";
 import type { ClientMessage, ServerMessage } from "../../../core/wire/messages.ts";
 import { quickCrypto } from "../../support/fixedEnv.ts";
 import { liveTimers } from "../../support/liveTimers.ts";
-import { Plug, type PluggedPeer, Rig } from "../../support/plugged.ts";
+import { PATIENT, Plug, type PluggedPeer, Rig } from "../../support/plugged.ts";
 import { registerAll, type TestRealm, testRealm } from "../../support/realm.ts";
 import { logIn, openChannel, prove } from "../../support/remotePeer.ts";
 
@@ -279,4 +279,17 @@ describe("a server that is told to stop", () => {
     own.driver.drain();
     expect(logIn(own.peerEnv, new Plug(own.driver), own.accountOf("alice"))).rejects.toThrow("closed the connection");
   });
+});
+
+test("other limits count from now on: work at once, devices of a user, deadlines of newcomers", async () => {
+  const own = rig({ loginsInWork: 1, devicesPerUser: 1 });
+  await own.logIn("alice");
+  own.driver.setLimits({ ...PATIENT, loginsInWork: 8, devicesPerUser: 2, handshakeSeconds: 0.01 });
+  const second = new Plug(own.driver);
+  expect(await second.closed).toBe(4000 + ERRORS["channel.deadline"].wire);
+  own.driver.setLimits({ ...PATIENT, devicesPerUser: 2 });
+  await own.logIn("alice");
+  own.driver.setLimits({ ...PATIENT, devicesPerUser: 1 });
+  expect(own.driver.online.devices).toBe(2);
+  await expect(own.logIn("alice")).rejects.toThrow();
 });

@@ -1,7 +1,6 @@
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { rangeMatcher } from "../../../cmd/host/addresses.ts";
 import type { ServerConfig } from "../../../cmd/host/config.ts";
-import { clientAddress, type Listener, listen } from "../../../cmd/server/listener.ts";
+import { type Listener, listen } from "../../../cmd/server/listener.ts";
 import { ERRORS } from "../../../core/errors.ts";
 import { newMessageId } from "../../../core/ids.ts";
 import type { Users } from "../../../core/kdc/realm.ts";
@@ -9,29 +8,7 @@ import { PATIENT, Rig } from "../../support/plugged.ts";
 import { Watched } from "../../support/programs.ts";
 import { registerAll, type TestRealm, testRealm } from "../../support/realm.ts";
 import { logIn, type Peer, prove } from "../../support/remotePeer.ts";
-import { type OpenOptions, RawSocket } from "../../support/stranger.ts";
-import { Inbox, type Transport } from "../../support/transport.ts";
-
-test.each([
-  ["203.0.113.9", null, "203.0.113.9"],
-  ["203.0.113.9", "198.51.100.1", "203.0.113.9"], // not a proxy of ours: its header counts for nothing
-  ["::ffff:203.0.113.9", "198.51.100.1", "203.0.113.9"],
-  ["10.0.0.1", null, "10.0.0.1"],
-  ["10.0.0.1", "", "10.0.0.1"],
-  ["10.0.0.1", " , ", "10.0.0.1"],
-  ["10.0.0.1", "198.51.100.1", "198.51.100.1"],
-  ["::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"],
-  ["10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"],
-  ["10.0.0.1", "192.0.2.66, 198.51.100.1", "198.51.100.1"], // what a client has put in front of it
-  ["10.0.0.1", "127.0.0.1,10.0.0.9,198.51.100.1", "198.51.100.1"],
-  ["10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1"], // two proxies of ours
-  ["10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"],
-  ["10.0.0.1", "fd00::7, 10.0.0.2", "fd00::7"],
-  ["10.0.0.1", "2001:db8::1", "2001:db8::1"],
-  ["", null, ""],
-])("a connection from %j with X-Forwarded-For %j is from %j", (direct, forwarded, address) => {
-  expect(clientAddress(direct, forwarded, rangeMatcher(["10.0.0.0/8", "fd00::/8"]))).toBe(address);
-});
+import { type OpenOptions, RawSocket, transportOver } from "../../support/stranger.ts";
 
 let realm: TestRealm;
 let users: Users;
@@ -47,30 +24,18 @@ let listener: Listener;
 function open(change: Partial<ServerConfig["limits"]> = {}, trustedProxies: readonly string[] = []): void {
   const limits = { ...PATIENT, ...change };
   rig = new Rig(realm, users, limits);
-  listener = listen({ host: "127.0.0.1", port: 0, limits, trustedProxies }, rig.driver);
+  listener = listen({ host: "127.0.0.1", port: 0, limits, trustedProxies }, rig.driver, rig.journal);
 }
 beforeEach(() => open());
 afterEach(() => listener.stop(Promise.resolve()));
-
-/** A WebSocket that the listener has let in, as a transport. */
-function transportOver(socket: RawSocket): Transport {
-  const inbox = new Inbox();
-  socket.onMessage = (record) => inbox.push(record);
-  socket.onClose = () => inbox.end();
-  return {
-    send: (record) => socket.send(record),
-    receive: () => inbox.next(),
-    close: async () => socket[Symbol.dispose](),
-  };
-}
 
 async function session(user: string): Promise<Peer & { readonly socket: RawSocket }> {
   const socket = await RawSocket.open(listener.port);
   return { ...(await logIn(rig.peerEnv, transportOver(socket), rig.accountOf(user))), socket };
 }
 
-const get = async (path: string): Promise<readonly [number, string]> => {
-  const response = await fetch(`http://127.0.0.1:${listener.port}${path}`);
+const get = async (path: string, { headers = {} }: OpenOptions = {}): Promise<readonly [number, string]> => {
+  const response = await fetch(`http://127.0.0.1:${listener.port}${path}`, { headers });
   return [response.status, await response.text()];
 };
 
@@ -86,7 +51,7 @@ test("what is answered, and how", async () => {
 
 test("a port that is taken is an error of the system, also where sharing it would be possible", () => {
   const config = { host: "127.0.0.1", port: listener.port, limits: PATIENT, trustedProxies: [] };
-  expect(() => listen(config, rig.driver)).toThrow(expect.objectContaining({ code: "EADDRINUSE" }));
+  expect(() => listen(config, rig.driver, rig.journal)).toThrow(expect.objectContaining({ code: "EADDRINUSE" }));
 });
 
 describe("connections of one address", () => {
@@ -165,7 +130,36 @@ describe("connections of one address", () => {
     expect(second.status).toBe(101);
     second.send(new Uint8Array(10));
     await second.ended();
-    expect(rig.log.map(({ address }) => address)).toEqual(["198.51.100.2"]);
+    const ended = rig.log.filter(({ code }) => code !== "door.address");
+    expect(ended.map(({ address }) => address)).toEqual(["198.51.100.2"]);
+  });
+
+  test("are those of a whole /64 in IPv6", async () => {
+    await listener.stop(Promise.resolve());
+    open({ connectionsPerAddress: 1 }, ["127.0.0.1"]);
+    const from = (address: string): OpenOptions => ({ headers: { "X-Forwarded-For": address } });
+    using first = await RawSocket.open(listener.port, from("2001:db8:0:1::1"));
+    expect([first.status, await statusOf(from("2001:db8:0:1:ffff::2"))]).toEqual([101, 429]);
+    expect(await statusOf(from("2001:db8:0:2::1"))).toBe(101);
+  });
+
+  test("are refused beside those in all, and each refusal is written down with its cause and address", async () => {
+    await listener.stop(Promise.resolve());
+    open({ connections: 2, connectionsPerAddress: 1 }, ["127.0.0.1"]);
+    const from = (address: string): OpenOptions => ({ headers: { "X-Forwarded-For": address } });
+    using first = await RawSocket.open(listener.port, from("192.0.2.1"));
+    using second = await RawSocket.open(listener.port, from("192.0.2.2"));
+    expect([first.status, second.status]).toEqual([101, 101]);
+    expect(await get("/ims", from("192.0.2.3"))).toEqual([503, "too many connections\n"]);
+    expect(await get("/ims", from("192.0.2.2"))).toEqual([429, "too many connections from your address\n"]);
+    expect((await get("/healthz"))[0]).toBe(200);
+    expect(rig.log.map(({ event, code, address }) => [event, code, address])).toEqual([
+      ["connection.refused", "door.full", "192.0.2.3"],
+      ["connection.refused", "door.address", "192.0.2.2"],
+    ]);
+    first[Symbol.dispose]();
+    await left(1);
+    expect(await statusOf(from("192.0.2.3"))).toBe(101);
   });
 });
 
@@ -196,6 +190,7 @@ describe("the end", () => {
     expect(await get("/healthz")).toEqual([503, "stopping\n"]);
     using late = await RawSocket.open(listener.port);
     expect(late.status).toBe(503);
+    expect(rig.log).toContainEqual(expect.objectContaining({ code: "door.stopping", address: "127.0.0.1" }));
     const message = newMessageId(rig.peerEnv);
     bob.send([{ kind: "send", message, ...alice.self, envelope: new Uint8Array(10) }]);
     expect(await alice.receive()).toMatchObject([{ kind: "delivery", message }]);

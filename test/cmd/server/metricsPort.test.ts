@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => metrics.close());
 
-const open = (metricsPort: number): void => metrics.open({ metricsPort, port: 1, name: "sconf.json" });
+const open = (metricsPort: number): void => metrics.prepare({ metricsPort, port: 1, name: "sconf.json" }).commit();
 const get = (port: number, path = "/metrics", method = "GET"): Promise<Response> =>
   fetch(`http://127.0.0.1:${port}${path}`, { method });
 
@@ -71,10 +71,18 @@ test("a port in use is an error that names the key, and it stays where it was", 
   await new Promise((resolve) => taken.close(resolve));
 });
 
+test("what is made ready and taken back was never there", async () => {
+  const [first, second] = [await freePort(), await freePort()];
+  open(first);
+  metrics.prepare({ metricsPort: second, port: 1, name: "sconf.json" }).rollback();
+  expect([metrics.port, (await get(first)).status]).toEqual([first, 200]);
+  expect(get(second)).rejects.toThrow();
+});
+
 test("it never shares the port of the users", () => {
   const detail = "sconf.json: metricsPort: 4040 is the port of the server; take another, or 0";
   const place = { port: 4040, metricsPort: 4040, name: "sconf.json" };
   expect(failure(() => expectOwnPort(place))).toMatchObject({ code: "config.invalid", detail });
-  expect(failure(() => metrics.open(place))).toMatchObject({ code: "config.invalid", detail });
+  expect(failure(() => metrics.prepare(place))).toMatchObject({ code: "config.invalid", detail });
   expectOwnPort({ ...place, port: 0, metricsPort: 0 });
 });

@@ -4,9 +4,10 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { hostEnv } from "../../../cmd/host/env.ts";
 import { folderIsLocked, lockFolder } from "../../../cmd/host/lock.ts";
-import { run, type StopSignals } from "../../../cmd/server/run.ts";
+import { run, type Signals } from "../../../cmd/server/run.ts";
 import { rejection } from "../../support/codes.ts";
 import { temporaryFolder } from "../../support/folder.ts";
+import { freePort } from "../../support/freePort.ts";
 import { recordedIo } from "../../support/io.ts";
 import { Watched } from "../../support/programs.ts";
 import { RawSocket } from "../../support/stranger.ts";
@@ -38,17 +39,21 @@ const linesOf = (text: string): Line[] =>
 const trail = (): Line[] => linesOf(readFileSync(folder.at("data/audit.jsonl"), "utf8"));
 
 /** A server in this process, until its signal comes. */
-function start(second: StopSignals["second"] = never) {
+function start(second: Signals["second"] = never) {
   const io = recordedIo(folder.path);
   const first = Promise.withResolvers<string>();
-  const ended = run({}, io, hostEnv, { first: first.promise, second });
+  let hangUp = (): void => {};
+  const onHangUp = (act: () => void): void => {
+    hangUp = act;
+  };
+  const ended = run({}, io, hostEnv, { first: first.promise, second, onHangUp });
   const log = (): Line[] => linesOf(io.err());
   const logged = (event: string): Promise<Line> =>
     new Watched().until(
       () => log().find((line) => line.event === event) ?? null,
       () => `${event} in ${io.err()}`,
     );
-  return { io, ended, log, logged, signal: first.resolve };
+  return { io, ended, log, logged, signal: first.resolve, hangUp: () => hangUp() };
 }
 
 test("it says where it listens, serves, and ends with 0 at a signal; then port and folder are free", async () => {
@@ -97,6 +102,33 @@ test("users that change are loaded; a broken file leaves the last good ones, and
   server.signal("SIGINT");
   await server.ended;
   expect(trail()).toContainEqual({ time: expect.any(String), event: "user.removed", user: "alice" });
+});
+
+test("a hang-up has the configuration read again, all of it or nothing; once it stops, no more", async () => {
+  const server = start();
+  const { port: before } = await server.logged("server.listening");
+  const port = await freePort();
+  renameSync(folder.at("users.json"), folder.at("others.json"));
+  configure({ users: "others.json", port, logLevel: "debug", limits: { connectionsPerAddress: 1 } });
+  server.hangUp();
+  expect(await server.logged("config.loaded")).toMatchObject({
+    changed: "port, users, logLevel, limits.connectionsPerAddress",
+  });
+  expect(fetch(`http://127.0.0.1:${before}/healthz`)).rejects.toThrow();
+  using one = await RawSocket.open(port);
+  using two = await RawSocket.open(port);
+  expect([one.status, two.status]).toEqual([101, 429]);
+  expect(await server.logged("connection.refused")).toMatchObject({ level: "info", code: "door.address" });
+  configure({ users: "others.json", port: before, limits: { connectionsPerAddress: 0 } });
+  server.hangUp();
+  expect(await server.logged("config.refused")).toMatchObject({ level: "error", file: "sconf.json" });
+  expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(200);
+  server.signal("SIGTERM");
+  await server.logged("server.stopping");
+  const lines = server.log().filter(({ event }) => String(event).startsWith("config.")).length;
+  server.hangUp();
+  await server.ended;
+  expect(server.log().filter(({ event }) => String(event).startsWith("config."))).toHaveLength(lines);
 });
 
 test("a port in use, another server's folder, a demo key for everybody: refused, and nothing is held", async () => {

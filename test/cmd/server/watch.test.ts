@@ -67,3 +67,31 @@ test("a file that is only looked at, and others beside it, cause nothing; dispos
   await Bun.sleep(30);
   expect(file.events).toEqual([]);
 });
+
+test("a file that cannot be read because too many are open is read as soon as it can be, and told of once", async () => {
+  using folder = temporaryFolder();
+  const path = folder.at("users.json");
+  writeFileSync(path, "0");
+  const events: string[] = [];
+  const done = Promise.withResolvers<void>();
+  let tries = 0;
+  using _watch = watchFile({
+    path,
+    load: () => {
+      tries += 1;
+      const cause = Object.assign(new Error("none left"), { code: "EMFILE" });
+      if (tries < 4) throw new CodedError("config.invalid", "too many files are open", { cause });
+      return "loaded";
+    },
+    changed: (value) => {
+      events.push(value);
+      done.resolve();
+    },
+    broken: ({ detail }) => events.push(detail),
+    settleMs: 1,
+    pollMs: 5,
+  });
+  replaceFile(path, "1");
+  await done.promise;
+  expect(events).toEqual(["too many files are open", "loaded"]);
+});

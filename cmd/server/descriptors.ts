@@ -1,0 +1,160 @@
+/**
+ * File descriptors in reserve. A stranger can hold as many TCP connections as there are descriptors without one of them
+ * becoming a WebSocket, and the platform gives no say in it. With no descriptor left it asks for the next connection
+ * again and again without a pause, and nothing can be opened: no file of users, no configuration, nothing for whoever
+ * administers.
+ *
+ * So a few are held. When there are hardly any beside them, the port is closed and those held are let go for the work
+ * of this machine. Sessions go on. What strangers hold without a WebSocket the platform ends 12 s after it was accepted;
+ * then the port is opened again.
+ */
+import { closeSync, openSync } from "node:fs";
+import { devNull } from "node:os";
+import { CodedError } from "../../core/errors.ts";
+import type { Log } from "../host/log.ts";
+import type { Listener } from "./listener.ts";
+
+/** Held while there is no trouble: enough for a database, the files of a reload and a few who administer. */
+const RESERVE = 24;
+/** With fewer than these left beside the reserve, the port is closed. */
+const FEW = 8;
+/** That many, the reserve among them, open it again. */
+const ENOUGH = 64;
+const LOOK_MS = 100;
+/** While there is trouble: what floods a port that is open again is stopped sooner. */
+const PRESSED_LOOK_MS = 20;
+/** Trouble is over when the port has been open for so long. */
+const CALM_MS = 5000;
+
+/** The system's, unless a test has others. */
+export interface Descriptors {
+  /** @throws when none is left */
+  open(): number;
+  close(descriptor: number): void;
+}
+
+export interface GuardOptions {
+  readonly listener: Pick<Listener, "isOpen" | "connections" | "close" | "reopen">;
+  readonly log: Pick<Log, "warn" | "info">;
+  readonly nowMs: () => number;
+  readonly descriptors?: Descriptors;
+}
+
+const SYSTEM: Descriptors = { open: () => openSync(devNull, "r"), close: closeSync };
+
+/** Looks again and again until it is disposed. */
+export class DescriptorGuard implements Disposable {
+  readonly #options: GuardOptions;
+  readonly #descriptors: Descriptors;
+  #reserve: number[];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** What there has been of trouble since the last line of the log about it. */
+  #trouble: { readonly sinceMs: number; times: number; lastMs: number } | null = null;
+
+  /** @throws file.failed when there are too few descriptors to begin with */
+  constructor(options: GuardOptions) {
+    this.#options = options;
+    this.#descriptors = options.descriptors ?? SYSTEM;
+    this.#reserve = this.#take(ENOUGH);
+    if (this.#reserve.length < ENOUGH) {
+      this.#release();
+      throw new CodedError(
+        "file.failed",
+        "too few files may be open at once; raise the limit (ulimit -n, LimitNOFILE)",
+      );
+    }
+    this.#release(this.#reserve.splice(RESERVE));
+    this.#lookLater();
+  }
+
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer);
+    this.#release();
+  }
+
+  /** Closes the port, opens it, or leaves it as it is. */
+  look(): void {
+    if (!this.#options.listener.isOpen) this.#tryReopen();
+    else if (!this.#canOpen(FEW)) this.#closePort();
+    else this.#noteCalm();
+  }
+
+  #lookLater(): void {
+    const look = (): void => {
+      this.look();
+      this.#lookLater();
+    };
+    this.#timer = setTimeout(look, this.#trouble === null ? LOOK_MS : PRESSED_LOOK_MS);
+  }
+
+  #closePort(): void {
+    const { listener, log, nowMs } = this.#options;
+    const now = nowMs();
+    listener.close();
+    this.#release();
+    if (this.#trouble === null) {
+      log.warn("descriptors.low", { connections: listener.connections, note: "no newcomers for now; sessions go on" });
+    }
+    this.#trouble ??= { sinceMs: now, times: 0, lastMs: now };
+    this.#trouble.times += 1;
+    this.#trouble.lastMs = now;
+  }
+
+  #tryReopen(): void {
+    if (!this.#canOpen(ENOUGH - this.#reserve.length)) return;
+    try {
+      this.#options.listener.reopen();
+    } catch {
+      return; // somebody else has the port: later, then
+    }
+    if (this.#trouble !== null) this.#trouble.lastMs = this.#options.nowMs();
+    this.#reserve.push(...this.#take(RESERVE - this.#reserve.length));
+  }
+
+  #noteCalm(): void {
+    const { listener, log, nowMs } = this.#options;
+    if (this.#trouble === null || nowMs() - this.#trouble.lastMs < CALM_MS) return;
+    const { sinceMs, times, lastMs } = this.#trouble;
+    log.info("descriptors.recovered", { connections: listener.connections, times, ms: Math.round(lastMs - sinceMs) });
+    this.#trouble = null;
+  }
+
+  #canOpen(count: number): boolean {
+    const taken = this.#take(count);
+    this.#release(taken);
+    return taken.length === count;
+  }
+
+  /** As many as there are, `count` at most. */
+  #take(count: number): number[] {
+    const taken: number[] = [];
+    try {
+      while (taken.length < count) taken.push(this.#descriptors.open());
+    } catch {
+      // none is left
+    }
+    return taken;
+  }
+
+  #release(held = this.#reserve.splice(0)): void {
+    for (const descriptor of held) this.#descriptors.close(descriptor);
+  }
+}
+
+/** Says so when the system allows fewer descriptors than the configuration allows connections. */
+export function warnOfFew(log: Pick<Log, "warn">, connections: number, allowed = allowedDescriptors()): void {
+  const needed = connections + ENOUGH;
+  if (allowed === null || allowed >= needed) return;
+  log.warn("descriptors.few", {
+    allowed,
+    needed,
+    note: "limits.connections is more than the system allows; raise the limit of open files (ulimit -n, LimitNOFILE)",
+  });
+}
+
+/** How many this process may have open; null where the platform does not tell. */
+export function allowedDescriptors(): number | null {
+  const report = process.report.getReport() as { readonly userLimits?: Record<string, { readonly soft?: unknown }> };
+  const soft = report.userLimits?.open_files?.soft;
+  return typeof soft === "number" ? soft : null;
+}
