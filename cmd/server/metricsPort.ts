@@ -29,17 +29,27 @@ export class MetricsPort {
     return this.#server?.port ?? 0;
   }
 
-  /**
-   * Listens on `metricsPort` and no longer where it did; on no port at all when that is 0.
-   * @throws port.busy, config.invalid; then it listens where it did
-   */
+  /** As `prepare`, and commits. */
   open(config: Place): void {
+    this.prepare(config).commit();
+  }
+
+  /**
+   * Listens on `metricsPort` as well. `commit` ends what was before, `rollback` what is new; one of them is to be called.
+   * @throws port.busy, config.invalid; then all is as it was
+   */
+  prepare(config: Place): { commit(): void; rollback(): void } {
     const { metricsPort } = config;
-    if (metricsPort === this.port) return;
+    if (metricsPort === this.port) return { commit: () => {}, rollback: () => {} };
     expectOwnPort(config);
     const server = metricsPort === 0 ? null : this.#listen(metricsPort, config.name);
-    this.close();
-    this.#server = server;
+    return {
+      commit: () => {
+        this.close();
+        this.#server = server;
+      },
+      rollback: () => void server?.stop(true),
+    };
   }
 
   close(): void {

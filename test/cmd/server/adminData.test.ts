@@ -88,7 +88,7 @@ describe("changes of users in the audit trail", () => {
     await run("user passwd zoe", "another phrase of that kind\n");
     await run("user remove zoe --yes");
     await rejection(run("user remove zoe --yes"));
-    const events = ["user.added", "user.locked", "user.unlocked", "user.password", "user.removed"];
+    const events = ["user.added", "user.locked", "user.unlocked", "user.cleared", "user.password", "user.removed"];
     const time = new Date(ADMIN_MS).toISOString();
     expect(trail()).toEqual(events.map((event) => ({ time, event, user: "zoe" })));
   });
@@ -98,6 +98,8 @@ describe("changes of users in the audit trail", () => {
     await using _socket = socketOf({ ...FIGURES, sessions: [] });
     await add("Zoe");
     expect(existsSync(folder.at("data/audit.jsonl"))).toBe(false);
+    await run("user unlock Zoe"); // nobody else sees that counted guesses are forgotten
+    expect(trail()).toMatchObject([{ event: "user.cleared", user: "zoe" }]);
   });
 
   test("need no data folder: a realm that was never served has no trail", async () => {
