@@ -3,38 +3,16 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "nod
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { lockFolder } from "../../../cmd/host/lock.ts";
-import { runAdmin } from "../../../cmd/server/admin.ts";
-import { parseServerCommand } from "../../../cmd/server/commandLine.ts";
 import { listenFailure } from "../../../cmd/server/listenFailure.ts";
 import { openRealm } from "../../../cmd/server/realm.ts";
 import { loadUsers } from "../../../cmd/server/users.ts";
 import { nativeCrypto } from "../../../core/crypto/native.ts";
+import { newRealm, server } from "../../support/adminRealm.ts";
 import { rejection } from "../../support/codes.ts";
-import { countedEnv } from "../../support/demoRealm.ts";
 import { snapshot, temporaryFolder } from "../../support/folder.ts";
 import { recordedIo } from "../../support/io.ts";
 
-const NOW = Date.UTC(2026, 4, 6, 7, 8, 9, 10);
-
-/** Runs `server ...words` in `cwd`, with `typed` on stdin. */
-async function server(cwd: string, words: string, typed = "") {
-  const io = recordedIo(cwd, { typed });
-  const command = parseServerCommand(words.split(" "));
-  if (command.kind === "run" || command.kind === "help" || command.kind === "version") throw new Error("not admin");
-  const exit = await runAdmin(command, io, countedEnv(`${cwd} ${words}`, NOW));
-  await Bun.sleep(0);
-  return { exit, out: io.out(), err: io.err() };
-}
-
 const mode = (path: string): number => statSync(path).mode & 0o777;
-
-async function newRealm() {
-  const folder = temporaryFolder();
-  await server(folder.path, "init --port 1");
-  const config = JSON.parse(readFileSync(folder.at("sconf.json"), "utf8"));
-  writeFileSync(folder.at("sconf.json"), JSON.stringify({ ...config, port: 0 }));
-  return folder;
-}
 
 function users(cwd: string) {
   using realm = openRealm({}, recordedIo(cwd), nativeCrypto);
@@ -219,9 +197,14 @@ describe("server check", () => {
     ]);
     const lock = lockFolder(folder.at("data"));
     const running = await check(folder.path);
-    expect([running.exit, running.lines.slice(-2)]).toEqual([
+    expect([running.exit, running.lines.slice(-4)]).toEqual([
       0,
-      ["ok   data: in use by a running server", `ok   port ${port}: in use by a running server`],
+      [
+        "ok   data: in use by a running server",
+        "ok   data/admin.sock: a running server does not answer",
+        "ok   data/audit.jsonl: not there yet",
+        `ok   port ${port}: in use by a running server`,
+      ],
     ]);
     lock[Symbol.dispose]();
     await new Promise((resolve) => taken.close(resolve));
