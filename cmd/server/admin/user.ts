@@ -17,7 +17,7 @@ import { expectStrong } from "../passwordPolicy.ts";
 import { openRealm, type Realm } from "../realm.ts";
 import { loadUsers, type UserEntries, type UserEntry } from "../users.ts";
 import { listUsers } from "./listUsers.ts";
-import { type Administering, changeUsersAudited } from "./trail.ts";
+import { type Administering, changeUsersAudited, noteInTrail } from "./trail.ts";
 
 /**
  * @throws user.unknown, user.exists, name.invalid, password.invalid, password.weak, host.interrupted, and what the files
@@ -122,7 +122,10 @@ async function setActive(command: LockCommand, { realm, io, env }: Administering
     shown = user.name;
     return withUser(users, name, { ...user, active });
   });
-  if (active) withAttempts(realm, (attempts) => attempts.clear(name));
+  if (active) {
+    withAttempts(realm, (attempts) => attempts.clear(name));
+    await noteInTrail({ realm, io, env }, "user.cleared", name);
+  }
   io.stdout.write(`${shown} is ${active ? "active" : "locked"}.\n`);
   return EXIT.done;
 }

@@ -57,6 +57,16 @@ test("it moves to another port, and to none", async () => {
   expect(get(second)).rejects.toThrow();
 });
 
+test("a move that is taken back leaves it where it was", async () => {
+  const [first, second] = [await freePort(), await freePort()];
+  open(first);
+  const change = metrics.prepare({ metricsPort: second, port: 1, name: "sconf.json" });
+  expect([(await get(first)).status, (await get(second)).status]).toEqual([200, 200]);
+  change.rollback();
+  expect([metrics.port, (await get(first)).status]).toEqual([first, 200]);
+  expect(get(second)).rejects.toThrow();
+});
+
 test("a port in use is an error that names the key, and it stays where it was", async () => {
   const taken = createServer();
   const busy = await freePort();
