@@ -133,5 +133,6 @@ test("several operators at once lose no change", async () => {
     .map((line) => JSON.parse(line));
   expect(users.map(({ name }) => name).sort()).toEqual([...names, "Alice", "Bob", "Chris", "Dana", "Eric"].sort());
   expect(users.filter(({ status }) => status === "locked")).toMatchObject([{ name: "Dana" }]);
-  for (const user of users) expect(Object.keys(user)).toEqual(["type", "name", "status", "changedAt", "epoch"]);
+  const keys = ["type", "name", "status", "changedAt", "epoch", "failedInDay", "failedInHour", "underFire"];
+  for (const user of users) expect(Object.keys(user)).toEqual(keys);
 });

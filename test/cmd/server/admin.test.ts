@@ -81,8 +81,9 @@ describe("server user", () => {
     using folder = await newRealm();
     const cwd = folder.path;
     writeFileSync(folder.at("pw"), "the moon over a pizza\n");
-    const added = await server(cwd, "user add Alice --password-file pw");
-    expect(added).toEqual({ exit: 0, out: "Alice is registered.\n", err: "" });
+    expect(await server(cwd, "user add Alice --password-file pw")).toEqual({
+      ...{ exit: 0, out: "Alice is registered.\n", err: "" },
+    });
     expect((await server(cwd, "user add bob", "a secret of our own\n")).err).toBe("New password for bob: \n");
     expect(await list(cwd)).toBe(`${line("Alice", "active", 1)}${line("bob", "active", 1)}`);
     const records = () => Array.from(users(cwd).values(), ({ record }) => record.toHex());
@@ -103,6 +104,7 @@ describe("server user", () => {
   test.each([
     ["user add a/b", "name.invalid", ""],
     ["user add carol", "password.invalid", ""],
+    ["user add carol", "password.invalid", "\n"],
     ["user add carol", "password.weak", "pizza\n"],
     ["user add carol --weak", "password.invalid", "\n"],
     ["user add carol --password-file no", "config.invalid", ""],
