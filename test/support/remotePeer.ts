@@ -3,14 +3,18 @@
  * send what it likes. The cryptography is the client's own, except that a password is stretched only the first time:
  * Argon2id is the client's work, and what it gives is the same at every login.
  */
+import { solve } from "../../cmd/client/solve.ts";
 import type { HandshakeEffect, HandshakeEvent } from "../../core/channel/handshake.ts";
 import { type InitiatorState, startInitiator, stepInitiator } from "../../core/channel/initiator.ts";
 import type { Channel } from "../../core/channel/record.ts";
 import type { Job } from "../../core/crypto/provider.ts";
 import type { Env } from "../../core/env.ts";
+import { CodedError, codeOfWire } from "../../core/errors.ts";
 import { type Address, newDeviceId } from "../../core/ids.ts";
-import { proveLogin, receiveLogin, startLogin } from "../../core/kdc/login.ts";
+import { type LoginContext, proveLogin, receiveLogin, startLogin } from "../../core/kdc/login.ts";
+import type { Puzzle } from "../../core/kdc/puzzle.ts";
 import { parseUserName } from "../../core/name.ts";
+import type { ClientLoginState } from "../../core/opaque/login.ts";
 import { Secret, wipe } from "../../core/secret.ts";
 import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
 import type { Transport } from "./transport.ts";
@@ -43,32 +47,78 @@ export async function openChannel(env: Env, transport: Transport, serverPublicKe
   return next.channel;
 }
 
-/** From an open transport to a session with a roster. */
+/** What a peer does about a puzzle: a nonce, right or wrong, or null to say nothing. */
+export type Solver = (env: Env, puzzle: Puzzle) => Promise<Uint8Array | null>;
+
+const honest: Solver = (env, puzzle) => solve(env.crypto, puzzle, () => false);
+
+/** A login that the server has answered: the guess is counted, and not proved. */
+export interface Begun {
+  /** Of the puzzle that was asked for first; 0 when there was none. */
+  readonly puzzleBits: number;
+  /** Sends the proof. @throws auth.rejected, with nothing sent, when the password is not right */
+  prove(): Promise<Peer & { attach(): void }>;
+  /** Sends a proof that is none. */
+  fail(): void;
+}
+
+/** From an open transport to a session with a roster. @throws CodedError with the code of a refusal, and how long to wait */
 export async function logIn(env: Env, transport: Transport, account: Account): Promise<Peer> {
   const peer = await prove(env, transport, account);
   peer.attach();
-  while (!(await peer.receive()).some(({ kind }) => kind === "attached"));
+  while (!(await peer.receive()).map(accepted).some(({ kind }) => kind === "attached"));
   return peer;
 }
 
-/** From an open transport to the last message of the login, which has been sent. */
+/** From an open transport to the last message of the login, which has been sent. @throws as `logIn` */
 export async function prove(env: Env, transport: Transport, account: Account): Promise<Peer & { attach(): void }> {
+  return (await begin(env, transport, account)).prove();
+}
+
+/** From an open transport to the server's answer. @throws as `logIn` */
+export async function begin(env: Env, transport: Transport, account: Account, solver = honest): Promise<Begun> {
   const { realm, serverPublicKey } = account;
-  const user = parseUserName(account.user);
   const channel = await openChannel(env, transport, serverPublicKey);
-  const context = { user, realm, handshakeHash: channel.handshakeHash };
+  const context = { user: parseUserName(account.user), realm, handshakeHash: channel.handshakeHash };
   using password = Secret.take(new TextEncoder().encode(account.password));
   const { ke1, state } = startLogin(env, context, password);
-  transport.send(channel.sealPadded(clientFrames.encode({ kind: "loginStart", user, ke1 })));
-  const [answer] = serverFrames.decode(channel.open(await transport.receive()));
-  if (answer?.kind !== "loginResponse") throw new Error("peer: the login was not answered");
-  const { state: stretching, job } = receiveLogin(state, answer.ke2);
+  const say = (message: ClientMessage): void => transport.send(channel.sealPadded(clientFrames.encode(message)));
+  const answer = async (): Promise<ServerMessage | undefined> =>
+    serverFrames.decode(channel.open(await transport.receive())).map(accepted)[0];
+  say({ kind: "loginStart", user: context.user, ke1 });
+  let message = await answer();
+  let puzzleBits = 0;
+  if (message?.kind === "puzzle") {
+    puzzleBits = message.bits;
+    const nonce = await solver(env, { handshakeHash: context.handshakeHash, bits: puzzleBits });
+    if (nonce !== null) say({ kind: "solution", nonce });
+    message = await answer();
+  }
+  if (message?.kind !== "loginResponse") throw new Error("peer: the login was not answered");
+  const { ke2 } = message;
+  return {
+    puzzleBits,
+    prove: () => finish(env, { transport, channel, context, state }, ke2),
+    fail: () => say({ kind: "loginFinish", ke3: env.randomBytes(64) }),
+  };
+}
+
+interface Login {
+  readonly transport: Transport;
+  readonly channel: Channel;
+  readonly context: LoginContext;
+  readonly state: ClientLoginState;
+}
+
+async function finish(env: Env, login: Login, ke2: Uint8Array): Promise<Peer & { attach(): void }> {
+  const { transport, channel, context, state } = login;
+  const { state: stretching, job } = receiveLogin(state, ke2);
   using stretched = await stretch(env, job);
   const { ke3, sessionKey } = proveLogin(env, stretching, context, stretched);
   transport.send(channel.sealPadded(clientFrames.encode({ kind: "loginFinish", ke3 })));
   channel.switchKeys(sessionKey);
   wipe(state, stretching, sessionKey);
-  const peer = peerOf(channel, transport, { user, device: newDeviceId(env) });
+  const peer = peerOf(channel, transport, { user: context.user, device: newDeviceId(env) });
   return {
     ...peer,
     attach() {
@@ -76,6 +126,12 @@ export async function prove(env: Env, transport: Transport, account: Account): P
       peer.send([{ kind: "attach", device: peer.self.device, ticketKey: ticketKey.publicKey }]);
     },
   };
+}
+
+/** What the server says, unless it is that it refuses. */
+function accepted(message: ServerMessage): ServerMessage {
+  if (message.kind !== "goodbye") return message;
+  throw new CodedError(codeOfWire(message.reason), "the server has said goodbye", message);
 }
 
 function peerOf(channel: Channel, transport: Transport, self: Address): Peer {

@@ -1,10 +1,12 @@
 /** A peer that speaks the wire by hand, or lets the client's machine speak and looks over its shoulder. */
 import { connect, type Socket } from "node:net";
+import { solve } from "../../cmd/client/solve.ts";
 import { hostEnv } from "../../cmd/host/env.ts";
 import { loadPublicKey } from "../../cmd/host/publicKey.ts";
 import { concat, utf8 } from "../../core/bytes.ts";
 import { startInitiator, stepInitiator, wipeInitiator } from "../../core/channel/initiator.ts";
-import type { ErrorCode } from "../../core/errors.ts";
+import type { Env } from "../../core/env.ts";
+import { CodedError, codeOfClose, type ErrorCode } from "../../core/errors.ts";
 import { parseUserName } from "../../core/name.ts";
 import { Client, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
 import type { Notice } from "../../core/peer/notices.ts";
@@ -18,6 +20,10 @@ export interface OpenOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** Where it comes from: any address of 127.0.0.0/8. */
   readonly localAddress?: string;
+}
+
+export interface LoginOptions extends OpenOptions {
+  readonly env?: Env;
 }
 
 /** A WebSocket whose every byte is ours. */
@@ -120,12 +126,19 @@ export class RawSocket implements Disposable {
 export function transportOver(socket: RawSocket): Transport {
   const inbox = new Inbox();
   socket.onMessage = (record) => inbox.push(record);
-  socket.onClose = () => inbox.end();
+  socket.onClose = (code) => inbox.end(code === null ? null : codeOfClose(code));
   return {
     send: (record) => socket.send(record),
     receive: () => inbox.next(),
     close: async () => socket[Symbol.dispose](),
   };
+}
+
+/** A transport from an address of ours. @throws server.unreachable when it is not let in */
+export async function dial(port: number, localAddress = "127.0.0.1"): Promise<Transport & Disposable> {
+  const socket = await RawSocket.open(port, { localAddress });
+  if (socket.status !== 101 || socket.closed) throw new CodedError("server.unreachable", `status ${socket.status}`);
+  return { ...transportOver(socket), [Symbol.dispose]: () => socket[Symbol.dispose]() };
 }
 
 export interface Credentials {
@@ -143,13 +156,15 @@ export class ScriptedClient implements Disposable {
   readonly notices: Notice[] = [];
   readonly #watched = new Watched();
   readonly #client: Client;
-  #ended: { readonly code: ErrorCode | null } | null = null;
+  readonly #env: Env;
+  #ended: Extract<ClientEffect, { kind: "ended" }> | null = null;
 
-  private constructor(socket: RawSocket, { user, password, publicKey }: Credentials) {
+  private constructor(socket: RawSocket, { user, password, publicKey }: Credentials, env: Env) {
     const { realmId, staticPublicKey } = loadPublicKey(publicKey);
     const secret = Secret.take(utf8(password));
     const config = { realm: realmId, serverPublicKey: staticPublicKey, user: parseUserName(user), password: secret };
-    this.#client = new Client(hostEnv, config);
+    this.#env = env;
+    this.#client = new Client(env, config);
     this.socket = socket;
     socket.onMessage = (bytes) => {
       this.received.push(bytes);
@@ -158,12 +173,14 @@ export class ScriptedClient implements Disposable {
     socket.onClose = () => this.handle({ kind: "disconnected", code: null });
   }
 
-  /** Connects and logs in; resolves when the roster is complete, fails with the code when it never is. */
-  static async login(port: number, credentials: Credentials, options: OpenOptions = {}): Promise<ScriptedClient> {
-    const client = new ScriptedClient(await RawSocket.open(port, options), credentials);
+  /** Connects and logs in; resolves when the roster is complete. @throws CodedError with the code when it never is */
+  static async login(port: number, credentials: Credentials, options: LoginOptions = {}): Promise<ScriptedClient> {
+    const socket = await RawSocket.open(port, options);
+    const client = new ScriptedClient(socket, credentials, options.env ?? hostEnv);
     client.handle({ kind: "connected" });
     await client.until(() => client.attached || client.#ended !== null, "the login");
-    if (!client.attached) throw new Error(`not logged in: ${client.#ended?.code}`);
+    if (!client.attached)
+      throw new CodedError(client.#ended?.code ?? "connection.lost", "not logged in", client.#ended ?? {});
     return client;
   }
 
@@ -204,12 +221,18 @@ export class ScriptedClient implements Disposable {
       this.socket.send(effect.bytes);
     }
     if (effect.kind === "notice") this.notices.push(effect.notice);
-    if (effect.kind === "ended") this.#ended = { code: effect.code };
+    if (effect.kind === "ended") this.#ended = effect;
     if (effect.kind === "compute") void this.#compute(effect);
+    if (effect.kind === "solve") void this.#solve(effect);
+  }
+
+  async #solve({ puzzle }: Extract<ClientEffect, { kind: "solve" }>): Promise<void> {
+    const nonce = await solve(this.#env.crypto, puzzle, () => this.#ended !== null);
+    if (nonce !== null) this.handle({ kind: "solved", nonce });
   }
 
   async #compute({ job }: Extract<ClientEffect, { kind: "compute" }>): Promise<void> {
-    const result = await hostEnv.crypto.run(job, hostEnv.randomBytes);
+    const result = await this.#env.crypto.run(job, this.#env.randomBytes);
     this.handle({ kind: "computed", result });
   }
 }
