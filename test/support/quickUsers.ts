@@ -42,7 +42,7 @@ export async function addQuickUsers(folder: RealmFolder, names: readonly string[
 }
 
 /** What a peer needs to log in to the realm of a folder. */
-export function accountIn(folder: RealmFolder, user: string, password = passwordOf(user)): Account {
+export function accountIn(folder: Pick<RealmFolder, "at">, user: string, password = passwordOf(user)): Account {
   const { realmId, staticPublicKey } = loadPublicKey(folder.at("keys/server.pub"));
   return { realm: realmId, serverPublicKey: staticPublicKey, user, password };
 }

@@ -3,6 +3,7 @@
 import { hostEnv } from "../../cmd/host/env.ts";
 import { newMessageId } from "../../core/ids.ts";
 import { DEMO_USERS } from "./demoRealm.ts";
+import { quantile } from "./ranks.ts";
 import type { RunningRealm } from "./runningRealm.ts";
 import { ScriptedClient } from "./stranger.ts";
 
@@ -13,8 +14,7 @@ export class Talk implements AsyncDisposable {
   readonly #users: readonly [ScriptedClient, ScriptedClient];
   readonly #spoken: Promise<void>;
   #over = false;
-  #longestMs = 0;
-  #texts = 0;
+  readonly #waitsMs: number[] = [];
 
   private constructor(users: readonly [ScriptedClient, ScriptedClient]) {
     this.#users = users;
@@ -36,17 +36,22 @@ export class Talk implements AsyncDisposable {
 
   /** Of all texts so far, from sending to the confirmation of the other side. */
   get longestMs(): number {
-    return Math.round(this.#longestMs);
+    return Math.round(Math.max(0, ...this.#waitsMs));
+  }
+
+  /** What 99 in 100 texts took at most. */
+  get mostMs(): number {
+    return Math.round(quantile(this.#waitsMs, 0.99));
   }
 
   get texts(): number {
-    return this.#texts;
+    return this.#waitsMs.length;
   }
 
   /** Waits until so many more have been exchanged. */
   async more(count: number): Promise<void> {
-    const enough = this.#texts + count;
-    await this.#users[0].until(() => this.#texts >= enough, `${count} texts`);
+    const enough = this.texts + count;
+    await this.#users[0].until(() => this.texts >= enough, `${count} texts`);
   }
 
   /** Fails when a text did not arrive. */
@@ -71,8 +76,7 @@ export class Talk implements AsyncDisposable {
       await from.until(() => from.notices.some((notice) => "id" in notice && notice.id === id), `text ${turn}`);
       const notice = from.notices.find((one) => "id" in one && one.id === id);
       if (notice?.kind !== "delivered") throw new Error(`text ${turn} was not delivered`);
-      this.#longestMs = Math.max(this.#longestMs, performance.now() - began);
-      this.#texts += 1;
+      this.#waitsMs.push(performance.now() - began);
       for (const user of this.#users) user.notices.length = 0;
       await Bun.sleep(PAUSE_MS);
     }
