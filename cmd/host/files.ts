@@ -47,7 +47,11 @@ export function systemCode(error: unknown): string {
 
 /** What the system reported, in words: never the text of a dependency. */
 export function systemReason(error: unknown): string {
-  const code = systemCode(error);
+  return reasonOf(systemCode(error));
+}
+
+/** As `systemReason`, of a system's code; empty when there is none. */
+export function reasonOf(code: string): string {
   return REASONS[code] ?? (code === "" ? "unknown reason" : code);
 }
 

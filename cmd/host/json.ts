@@ -8,8 +8,11 @@ import { CodedError } from "../../core/errors.ts";
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export type JsonObject = ReadonlyMap<string, Json>;
 
+/** What can be written. */
+export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain };
+
 /** `value` as JSON on one line of printable ASCII; whoever reads it gets the same text back. */
-export function asciiJson(value: Readonly<Record<string, string | number | boolean>>): string {
+export function asciiJson(value: { readonly [key: string]: Plain }): string {
   return JSON.stringify(value).replace(
     /[\u007f-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,

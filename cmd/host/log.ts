@@ -17,12 +17,23 @@ const TEXT_FIELDS = [
   "fingerprint",
   "host",
   "note",
+  "prefix",
   "reason",
   "signal",
   "user",
   "version",
 ] as const;
-const NUMBER_FIELDS = ["allowed", "connections", "devices", "ms", "needed", "port", "times", "users"] as const;
+const NUMBER_FIELDS = [
+  "allowed",
+  "connections",
+  "count",
+  "devices",
+  "ms",
+  "needed",
+  "port",
+  "prefixes",
+  "users",
+] as const;
 
 export type LogFields = { readonly [K in (typeof TEXT_FIELDS)[number]]?: string } & {
   readonly [K in (typeof NUMBER_FIELDS)[number]]?: number;
@@ -46,15 +57,15 @@ export function createLog(options: LogOptions): Log {
   const at = (own: LogLevel): LogEvent => {
     return (event, fields = {}) => {
       if (LEVELS.indexOf(own) < LEVELS.indexOf(options.level)) return;
-      const line = { time: new Date(options.nowMs()).toISOString(), level: own, event, ...listed(fields) };
+      const line = { time: new Date(options.nowMs()).toISOString(), level: own, event, ...listedFields(fields) };
       options.write(`${asciiJson(line)}\n`);
     };
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 
-/** Types can be cast away, so what they say is checked once more. */
-function listed(fields: LogFields): Record<string, string | number> {
+/** What of `fields` may be written down. Types can be cast away, so what they say is checked once more. */
+export function listedFields(fields: LogFields): Record<string, string | number> {
   const out: Record<string, string | number> = {};
   for (const key of TEXT_FIELDS) {
     const value: unknown = fields[key];

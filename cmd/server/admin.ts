@@ -4,6 +4,7 @@ import type { Io } from "../host/io.ts";
 import { fingerprint } from "../host/publicKey.ts";
 import { checkRealm } from "./admin/check.ts";
 import { initRealm } from "./admin/init.ts";
+import { showStatus } from "./admin/status.ts";
 import { userCommand } from "./admin/user.ts";
 import type { AdminCommand, WithConfig } from "./commandLine.ts";
 import { openRealm } from "./realm.ts";
@@ -17,6 +18,8 @@ export async function runAdmin(command: AdminCommand, io: Io, env: Env): Promise
       return checkRealm(command, io, env);
     case "user":
       return userCommand(command, io, env);
+    case "status":
+      return showStatus(command, io);
     case "keyShow":
       return showKey(command, io, env);
   }

@@ -22,6 +22,7 @@ export const SERVER_HELP = `server: private messaging for a group that runs its 
   server user unlock NAME       the opposite; forgets failed logins too
   server user list              who is registered, and failed logins (--json)
   server key show               fingerprint of the public key
+  server status                 what a running server holds (--json, --all)
 
   --config FILE                 instead of sconf.json (also: IMS_SCONF)
   --password-file FILE          for user add and passwd, instead of a prompt
@@ -41,6 +42,7 @@ const OPTIONS = {
   "password-fd": { type: "text" },
   yes: { type: "flag" },
   json: { type: "flag" },
+  all: { type: "flag" },
   help: { type: "flag", short: "h" },
   version: { type: "flag" },
 } as const satisfies OptionSpecs;
@@ -86,12 +88,20 @@ export interface ListCommand extends WithConfig {
   readonly json: boolean;
 }
 
+export interface StatusCommand extends WithConfig {
+  readonly kind: "status";
+  readonly json: boolean;
+  /** Every session, however many there are. */
+  readonly all: boolean;
+}
+
 export type UserCommand = PasswordCommand | RemoveCommand | LockCommand | ListCommand;
 
 /** What `server` does besides running. */
 export type AdminCommand =
   | InitCommand
   | UserCommand
+  | StatusCommand
   | (WithConfig & { readonly kind: "check" })
   | (WithConfig & { readonly kind: "keyShow" });
 
@@ -107,7 +117,7 @@ export function parseServerCommand(argv: readonly string[]): ServerCommand {
   if (options.help) return { kind: "help" };
   if (options.version) return { kind: "version" };
   const [first = "run", ...rest] = words;
-  const kind = expectWord(first, ["run", "init", "check", "user", "key"] as const, "command");
+  const kind = expectWord(first, ["run", "init", "check", "user", "key", "status"] as const, "command");
   switch (kind) {
     case "run":
     case "check":
@@ -118,6 +128,10 @@ export function parseServerCommand(argv: readonly string[]): ServerCommand {
       return parseInit(options, rest);
     case "user":
       return parseUser(options, rest);
+    case "status":
+      expectOptions(kind, options, ["config", "json", "all"]);
+      expectNoWords(kind, rest);
+      return { kind, json: options.json === true, all: options.all === true, config: options.config };
     case "key":
       expectWord(rest[0] ?? "", ["show"], "key command");
       expectOptions("key show", options, ["config"]);

@@ -13,6 +13,7 @@ import { devNull } from "node:os";
 import { CodedError } from "../../core/errors.ts";
 import type { Log } from "../host/log.ts";
 import type { Listener } from "./listener.ts";
+import { descriptors } from "./machine.ts";
 
 /** Held while there is no trouble: enough for a database, the files of a reload and a few who administer. */
 const RESERVE = 24;
@@ -115,7 +116,11 @@ export class DescriptorGuard implements Disposable {
     const { listener, log, nowMs } = this.#options;
     if (this.#trouble === null || nowMs() - this.#trouble.lastMs < CALM_MS) return;
     const { sinceMs, times, lastMs } = this.#trouble;
-    log.info("descriptors.recovered", { connections: listener.connections, times, ms: Math.round(lastMs - sinceMs) });
+    log.info("descriptors.recovered", {
+      connections: listener.connections,
+      count: times,
+      ms: Math.round(lastMs - sinceMs),
+    });
     this.#trouble = null;
   }
 
@@ -142,7 +147,7 @@ export class DescriptorGuard implements Disposable {
 }
 
 /** Says so when the system allows fewer descriptors than the configuration allows connections. */
-export function warnOfFew(log: Pick<Log, "warn">, connections: number, allowed = allowedDescriptors()): void {
+export function warnOfFew(log: Pick<Log, "warn">, connections: number, allowed = descriptors()?.max ?? null): void {
   const needed = connections + ENOUGH;
   if (allowed === null || allowed >= needed) return;
   log.warn("descriptors.few", {
@@ -150,11 +155,4 @@ export function warnOfFew(log: Pick<Log, "warn">, connections: number, allowed =
     needed,
     note: "limits.connections is more than the system allows; raise the limit of open files (ulimit -n, LimitNOFILE)",
   });
-}
-
-/** How many this process may have open; null where the platform does not tell. */
-export function allowedDescriptors(): number | null {
-  const report = process.report.getReport() as { readonly userLimits?: Record<string, { readonly soft?: unknown }> };
-  const soft = report.userLimits?.open_files?.soft;
-  return typeof soft === "number" ? soft : null;
 }

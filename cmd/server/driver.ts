@@ -8,20 +8,30 @@ import { CodedError, type ErrorCode } from "../../core/errors.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { BACKLOG_MAX_BYTES, WAITING_FRAMES_MAX } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
-import { Server } from "../../core/peer/server.ts";
+import { Server, type SessionInfo } from "../../core/peer/server.ts";
 import type { PeerEffect, ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import type { ServerConfig } from "../host/config.ts";
 import { Gate } from "./gate.ts";
 import type { Journal } from "./journal.ts";
 import { Peer, type Socket } from "./peer.ts";
-import type { Throttle } from "./throttle.ts";
+import type { Throttling } from "./throttle.ts";
 import { Turns } from "./turns.ts";
 
 export interface DriverOptions {
   readonly users: Users;
   readonly limits: ServerConfig["limits"];
   readonly journal: Journal;
-  readonly throttle: Pick<Throttle, "knows" | "judge" | "prove" | "told" | "forgive">;
+  readonly throttle: Throttling;
+}
+
+/** What waits. */
+export interface Queues {
+  /** Frames of those who are not logged in, for their turn at the gate. */
+  readonly gate: number;
+  /** Frames of sessions, for their turn. */
+  readonly sessionFrames: number;
+  /** Bytes for peers that do not read fast enough. */
+  readonly sendBytes: number;
 }
 
 type EffectOf<K extends ServerEffect["kind"]> = Extract<ServerEffect, { kind: K }>;
@@ -29,7 +39,7 @@ type EffectOf<K extends ServerEffect["kind"]> = Extract<ServerEffect, { kind: K 
 export class Driver {
   readonly #env: Env;
   readonly #journal: Journal;
-  readonly #throttle: DriverOptions["throttle"];
+  readonly #throttle: Throttling;
   #limits: ServerConfig["limits"];
   readonly #server: Server;
   readonly #peers = new Map<ConnectionId, Peer>();
@@ -57,12 +67,28 @@ export class Driver {
     return this.#server.online;
   }
 
+  get queues(): Queues {
+    let [sessionFrames, sendBytes] = [0, 0];
+    for (const { stranger, waiting, socket } of this.#peers.values()) {
+      if (!stranger) sessionFrames += waiting;
+      sendBytes += socket.bufferedBytes;
+    }
+    return { gate: this.#gate.waiting, sessionFrames, sendBytes };
+  }
+
+  /** Whom a session key is held for, and where they are. */
+  sessions(): readonly (SessionInfo & { readonly address: string })[] {
+    return this.#server
+      .sessions()
+      .map((session) => ({ ...session, address: this.#peers.get(session.connection)?.socket.address ?? "" }));
+  }
+
   /** Once the server is stopping, the connection is ended at once. */
   connect(socket: Socket): ConnectionId {
     this.#lastId += 1;
     const connection = this.#lastId as ConnectionId;
     const peer = new Peer(socket, {
-      lane: this.#throttle.knows(socket.address) ? "known" : "stranger",
+      throttle: this.#throttle,
       rates: () => this.#limits,
       work: () => this.#admit(connection, peer),
       left: () => this.#disconnected(connection),
@@ -184,17 +210,23 @@ export class Driver {
         peer?.setDeadline(this.#limits.loginSeconds);
         break;
       case "attempt":
-        if (peer !== undefined) this.#judge(effect, peer);
+        if (peer !== undefined) this.#answer(connection, () => this.#verdict(effect, peer));
         break;
       case "proved":
-        if (peer !== undefined) this.#prove(effect, peer);
+        this.#answer(connection, () => {
+          const guesses = peer?.login.prove() ?? null;
+          return guesses === null ? null : { kind: "guesses", connection, guesses };
+        });
         break;
       case "attached":
         peer?.clearDeadline();
         this.#journal.login(effect.device, peer?.socket.address ?? "");
         break;
       case "guessesSeen":
-        if (peer !== undefined) this.#told(connection, peer);
+        this.#answer(connection, () => {
+          peer?.login.told();
+          return null;
+        });
         break;
       case "asked":
         peer?.charge(effect);
@@ -220,47 +252,27 @@ export class Driver {
     }
   }
 
-  /** A guess that cannot be counted is not served. */
-  #judge({ connection, ...attempt }: EffectOf<"attempt">, peer: Peer): void {
+  /** What the login of a peer says to its step. A guess that cannot be counted is not served. */
+  #answer(connection: ConnectionId, ask: () => ServerEvent | null): void {
     try {
-      const load = { waiting: this.#gate.strangers, inWork: this.#limits.loginsInWork };
-      const { verdict, guess } = this.#throttle.judge(attempt, peer.socket.address, load);
-      peer.guess = guess;
-      void this.#dispatch({ kind: "verdict", connection, verdict });
+      const event = ask();
+      if (event !== null) void this.#dispatch(event);
     } catch (error) {
       this.#fail(connection, error);
     }
   }
 
-  #prove({ connection }: EffectOf<"proved">, peer: Peer): void {
-    const { guess } = peer;
-    peer.guess = null;
-    if (guess === null) return;
-    try {
-      const { guesses, atMs } = this.#throttle.prove(guess);
-      peer.reported = { user: guess.user, atMs };
-      void this.#dispatch({ kind: "guesses", connection, guesses });
-    } catch (error) {
-      this.#fail(connection, error);
-    }
-  }
-
-  #told(connection: ConnectionId, { reported }: Peer): void {
-    if (reported === null) return;
-    try {
-      this.#throttle.told(reported.user, reported.atMs);
-    } catch (error) {
-      this.#fail(connection, error);
-    }
+  #verdict({ connection, ...attempt }: EffectOf<"attempt">, { login }: Peer): ServerEvent {
+    const load = { waiting: this.#gate.strangers, inWork: this.#limits.loginsInWork };
+    return { kind: "verdict", connection, verdict: login.judge(attempt, load) };
   }
 
   #noteEnd({ device, attempted, code }: EffectOf<"ended">, peer: Peer | undefined): void {
     const address = peer?.socket.address ?? "";
     if (device !== null) this.#journal.logout(device, address, code);
     else this.#journal.refused({ cause: code, address, attempted: attempted !== null, user: attempted?.user });
-    if (peer?.guess == null || (code !== "server.stopping" && code !== "server.fault")) return;
     try {
-      this.#throttle.forgive(peer.guess);
+      if (code === "server.stopping" || code === "server.fault") peer?.login.forgive();
     } catch (error) {
       this.#journal.fault(error);
     }

@@ -1,16 +1,28 @@
 /**
  * What a server writes down of the people it deals with: who came and went, and who was turned away. One place, so that
- * the log, and whatever else keeps count, hear the same.
+ * the counters, the log and the audit trail hear the same. Strangers decide how often they are turned away, so a
+ * refusal is said once and then summed (`sums.ts`): neither file grows with them.
  */
-import type { ErrorCode } from "../../core/errors.ts";
+import { ERRORS, type ErrorCode } from "../../core/errors.ts";
 import type { Address } from "../../core/ids.ts";
 import type { UserName } from "../../core/name.ts";
 import { faultPlace } from "../host/fault.ts";
 import type { Log } from "../host/log.ts";
+import type { Audit, AuditFields } from "./audit.ts";
+import { FAILED_LOGINS_MAX, LOGINS_AT_ONCE, type Note, REFUSALS_MAX, summedInLog, summedInTrail } from "./notes.ts";
+import type { Sums } from "./sums.ts";
+import { userChanges } from "./userChanges.ts";
+import type { UserEntries } from "./users.ts";
 
 /** Why somebody was turned away before there was a connection to close with a code. */
 export const DOOR_CAUSES = ["door.address", "door.full", "door.stopping"] as const;
 export type RefusalCause = ErrorCode | (typeof DOOR_CAUSES)[number];
+
+/** Every cause that a server can have: what it tells a peer, a peer that goes in the middle of a login, the door. */
+export const REFUSAL_CAUSES: readonly RefusalCause[] = [
+  ...(Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code].wire !== 0 || code === "connection.lost"),
+  ...DOOR_CAUSES,
+];
 
 /** Somebody without a session who was turned away, or went by themselves (`cause` null). */
 export interface Refusal {
@@ -23,6 +35,7 @@ export interface Refusal {
   readonly user?: UserName | undefined;
 }
 
+/** What the driver and the listener speak to. */
 export interface Journal {
   login(device: Address, address: string): void;
   /** `code` is null for a user who logged out. */
@@ -32,19 +45,96 @@ export interface Journal {
   fault(error: unknown): void;
 }
 
-export function createJournal(log: Log): Journal {
-  return {
-    login: (device, address) => log.info("user.login", { ...device, address }),
-    logout: (device, address, code) => log.info("user.logout", { ...device, address, ...reason(code) }),
-    refused({ cause, address, attempted, user }) {
-      const who = user === undefined ? {} : { user };
-      if (attempted) log.info("login.failed", { ...who, address, ...reason(cause) });
-      else log.debug("connection.ended", { address, ...reason(cause) });
-    },
-    fault: (error) => log.error("server.fault", { reason: faultPlace(error) }),
-  };
+/** Since the start. */
+export interface Counts {
+  readonly logins: number;
+  readonly logouts: number;
+  readonly faults: number;
+  /** Only those that occurred. */
+  readonly refusals: ReadonlyMap<RefusalCause, number>;
 }
 
-function reason(code: RefusalCause | null): { readonly code?: string } {
-  return code === null ? {} : { code };
+/** How a refusal is called. */
+export function eventOf({ cause, attempted }: Refusal): "login.failed" | "connection.refused" | "connection.ended" {
+  if (attempted) return "login.failed";
+  return cause === null ? "connection.ended" : "connection.refused";
+}
+
+/** Disposing says what has not been said yet. */
+export class ServerJournal implements Journal, Disposable {
+  readonly #log: Log;
+  readonly #audit: Audit;
+  readonly #counts = { logins: 0, logouts: 0, faults: 0, refusals: new Map<RefusalCause, number>() };
+  readonly #stack = new DisposableStack();
+  readonly #logged: Sums<Note>;
+  /** In the trail: users who come and go, refusals of whoever claimed to be a user, and all others. */
+  readonly #coming: Sums<Note>;
+  readonly #failed: Sums<Note>;
+  readonly #refused: Sums<Note>;
+
+  constructor(log: Log, audit: Audit) {
+    this.#log = log;
+    this.#audit = audit;
+    this.#logged = this.#stack.use(summedInLog(log));
+    this.#coming = this.#stack.use(summedInTrail(audit, { keysMax: Number.POSITIVE_INFINITY, atOnce: LOGINS_AT_ONCE }));
+    this.#failed = this.#stack.use(summedInTrail(audit, { keysMax: FAILED_LOGINS_MAX, atOnce: 1 }));
+    this.#refused = this.#stack.use(summedInTrail(audit, { keysMax: REFUSALS_MAX, atOnce: 1 }));
+  }
+
+  get counts(): Counts {
+    return this.#counts;
+  }
+
+  login({ user, device }: Address, address: string): void {
+    this.#counts.logins += 1;
+    this.#log.info("user.login", { user, device, address });
+    this.#coming.add({ event: "user.login", fields: { user, device }, address });
+  }
+
+  logout({ user, device }: Address, address: string, code: ErrorCode | null): void {
+    this.#counts.logouts += 1;
+    const fields = { user, device, ...(code === null ? {} : { code }) };
+    this.#log.info("user.logout", { ...fields, address });
+    this.#coming.add({ event: "user.logout", fields, address });
+  }
+
+  refused(refusal: Refusal): void {
+    const { address, attempted, user } = refusal;
+    const event = eventOf(refusal);
+    const code = refusal.cause ?? (attempted ? "connection.lost" : null);
+    if (code === null) {
+      this.#logged.add({ event, fields: {}, address }); // somebody looked in and went
+      return;
+    }
+    this.#counts.refusals.set(code, (this.#counts.refusals.get(code) ?? 0) + 1);
+    const note = { event, fields: { code, ...(user === undefined ? {} : { user }) }, address };
+    this.#logged.add(note);
+    (user === undefined ? this.#refused : this.#failed).add(note);
+  }
+
+  fault(error: unknown): void {
+    this.#counts.faults += 1;
+    this.#logged.add({ event: "server.fault", fields: { reason: faultPlace(error) } });
+  }
+
+  /** What the operator did, or the server itself: for the log and the trail. */
+  administration(event: string, fields: AuditFields = {}): void {
+    this.#log.info(event, fields);
+    this.#audit.note(event, fields);
+  }
+
+  /** `users.json` was replaced: the trail names who is concerned. */
+  usersChanged(before: UserEntries, now: UserEntries, file: string): void {
+    this.#log.info("users.loaded", { file, users: now.size });
+    for (const { event, user } of userChanges(before, now)) this.#audit.note(event, { user });
+  }
+
+  /** Says what has not been said yet. */
+  sumUp(): void {
+    for (const sums of [this.#logged, this.#coming, this.#failed, this.#refused]) sums.endWindow();
+  }
+
+  [Symbol.dispose](): void {
+    this.#stack.dispose();
+  }
 }

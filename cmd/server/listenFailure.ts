@@ -8,7 +8,7 @@ import type { ServerConfig } from "../host/config.ts";
  */
 export function listenFailure(
   code: string,
-  { host, port, name }: Pick<ServerConfig, "host" | "port" | "name">,
+  { host, port, name, key = "port" }: Pick<ServerConfig, "host" | "port" | "name"> & { readonly key?: string },
   options?: ErrorOptions,
 ): CodedError {
   const invalid = (what: string): CodedError => new CodedError("config.invalid", `${name}: ${what}`, options);
@@ -16,16 +16,18 @@ export function listenFailure(
     case "EADDRINUSE":
       return new CodedError(
         "port.busy",
-        `${name}: port: ${port} is in use; stop what uses it or take another`,
+        `${name}: ${key}: ${port} is in use; stop what uses it or take another`,
         options,
       );
     case "EACCES":
-      return invalid(`port: ${port} needs more rights; take one from 1024 up`);
+      return invalid(`${key}: ${port} needs more rights; take one from 1024 up`);
     case "EADDRNOTAVAIL":
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return invalid(`host: ${host} is not an address of this machine`);
     default:
-      return invalid(`host or port: cannot listen on ${host} port ${port} (${code === "" ? "unknown reason" : code})`);
+      return invalid(
+        `host or ${key}: cannot listen on ${host} port ${port} (${code === "" ? "unknown reason" : code})`,
+      );
   }
 }

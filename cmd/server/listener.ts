@@ -21,6 +21,7 @@ export type ListenerConfig = Pick<ServerConfig, "host" | "port"> & DoorOptions;
 type Place = Pick<ServerConfig, "host" | "port"> & { readonly frameBytes: number };
 
 export interface Listener {
+  readonly host: string;
   /** What the system chose when the configuration says 0. */
   readonly port: number;
   /** Whether newcomers find the port open. */
@@ -66,6 +67,10 @@ class Port implements Listener {
     const place = placeOf(config, config.port);
     this.#server = this.#serve(place);
     this.#place = { ...place, port: this.#server.port ?? place.port };
+  }
+
+  get host(): string {
+    return this.#place.host;
   }
 
   get port(): number {
@@ -193,6 +198,9 @@ function placeOf({ host, limits }: ListenerConfig, port: number): Place {
 function socketOf(ws: ServerWebSocket<Data>) {
   return {
     address: ws.data.address,
+    get bufferedBytes() {
+      return ws.getBufferedAmount();
+    },
     send: (bytes: Uint8Array) => ws.sendBinary(bytes) !== 0 || ws.readyState !== WebSocket.OPEN,
     close(code: number, known: boolean) {
       ws.data.lingers = !known;

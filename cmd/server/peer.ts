@@ -1,9 +1,9 @@
 /** One connection as the driver knows it: what waits of it, how fast it may be served, and when it is cut. */
-import type { UserName } from "../../core/name.ts";
 import type { ServerConfig } from "../host/config.ts";
 import type { Lane } from "./gate.ts";
 import { Pace } from "./pace.ts";
-import type { Guess } from "./throttle.ts";
+import { PeerLogin } from "./peerLogin.ts";
+import type { Throttling } from "./throttle.ts";
 import type { Worker } from "./turns.ts";
 
 /** What the driver needs of a connection's transport. */
@@ -13,6 +13,8 @@ export interface Socket {
   /** `known`: the peer had a session, and so is no stranger. */
   close(code: number, known: boolean): void;
   readonly address: string;
+  /** What it has not read yet, in our memory. */
+  readonly bufferedBytes: number;
 }
 
 /** Pings of one connection that may come at once; a client sends none, a browser or proxy one now and then. */
@@ -21,7 +23,7 @@ const PINGS_MAX = 20;
 const PING_MS = 1000;
 
 export interface PeerOptions {
-  readonly lane: Lane;
+  readonly throttle: Throttling;
   readonly rates: () => ServerConfig["limits"];
   /** Deals with the oldest frame that waits. */
   readonly work: () => unknown;
@@ -34,10 +36,7 @@ export interface PeerOptions {
 export class Peer implements Worker {
   readonly socket: Socket;
   readonly lane: Lane;
-  /** The login under way, if it was let on. */
-  guess: Guess | null = null;
-  /** The user whose login has been proved, and when: failed logins up to then are being told. */
-  reported: { readonly user: UserName; readonly atMs: number } | null = null;
+  readonly login: PeerLogin;
   /** Its transport has gone; what it sent before that still has its turn. */
   gone = false;
   readonly #options: PeerOptions;
@@ -52,7 +51,8 @@ export class Peer implements Worker {
 
   constructor(socket: Socket, options: PeerOptions) {
     this.socket = socket;
-    this.lane = options.lane;
+    this.lane = options.throttle.knows(socket.address) ? "known" : "stranger";
+    this.login = new PeerLogin(options.throttle, socket.address);
     this.#options = options;
   }
 

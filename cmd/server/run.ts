@@ -5,18 +5,21 @@ import { EXIT, type ExitCode } from "../host/exit.ts";
 import { systemCode } from "../host/files.ts";
 import type { Io } from "../host/io.ts";
 import { lockFolder } from "../host/lock.ts";
-import { createLog } from "../host/log.ts";
+import { createLog, type Log, type LogLevel } from "../host/log.ts";
 import { fingerprint } from "../host/publicKey.ts";
 import { VERSION } from "../host/version.ts";
 import { Attempts } from "./attempts.ts";
-import { type Change, simpleChange } from "./change.ts";
+import { AuditTrail } from "./audit.ts";
+import { type Change, type Prepare, simpleChange } from "./change.ts";
 import { DescriptorGuard, warnOfFew } from "./descriptors.ts";
 import { Driver } from "./driver.ts";
-import { createJournal, type Journal } from "./journal.ts";
+import { type Journal, ServerJournal } from "./journal.ts";
 import { serverKeys } from "./keyring.ts";
 import { type Listener, listen } from "./listener.ts";
 import { listenFailure } from "./listenFailure.ts";
 import { LogLines } from "./logLines.ts";
+import type { MetricsPort } from "./metricsPort.ts";
+import { openOperating } from "./operating.ts";
 import { expectSafeHost, openRealm, type Realm } from "./realm.ts";
 import { reloader } from "./reload.ts";
 import { Throttle } from "./throttle.ts";
@@ -40,47 +43,81 @@ export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Pro
   using realm = openRealm(flags, io, env.crypto);
   expectSafeHost(realm);
   const { config, keys, usersFile } = realm;
-  const users = fromKey(config, "users", () => loadUsers(usersFile));
+  let users = fromKey(config, "users", () => loadUsers(usersFile));
   using _data = lockFolder(config.data);
   using attempts = Attempts.open(config.data);
   using lines = new LogLines((text) => io.stderr.write(text));
-  const logOptions = { level: config.logLevel, write: (line: string) => lines.add(line), nowMs: () => env.nowMs() };
+  const nowMs = (): number => env.nowMs();
+  const logOptions = { level: config.logLevel, write: (line: string) => lines.add(line), nowMs };
   const log = createLog(logOptions);
+  await using audit = new AuditTrail({ folder: config.data, maxBytes: config.limits.auditBytes, log, nowMs });
+  using journal = new ServerJournal(log, audit);
   using machineKeys = serverKeys(keys, env.crypto);
-  const journal = createJournal(log);
   const driver = new Driver(env, machineKeys, {
     users,
     limits: config.limits,
     journal,
     throttle: new Throttle(env, attempts),
   });
+  const realmFingerprint = fingerprint(env.crypto, keys.publicKey);
+  await using operating = openOperating(config, {
+    ...{ driver, journal, audit, nowMs, fingerprint: realmFingerprint },
+    ...{ users: () => users, host: () => listener.host, port: () => listener.port },
+  });
   const listener = open(config, driver, journal);
   using _guard = new DescriptorGuard({ listener, log, nowMs: () => performance.now() });
-  using usersWatch = new UsersWatch(usersFile, { setUsers: (now) => driver.setUsers(now), log });
-  log.info("server.listening", {
-    host: config.host,
+  using usersWatch = new UsersWatch(usersFile, log, (now, file) => {
+    driver.setUsers(now);
+    journal.usersChanged(users, now, file);
+    users = now;
+  });
+  journal.administration("server.listening", {
+    host: listener.host,
     port: listener.port,
     users: users.size,
-    fingerprint: fingerprint(env.crypto, keys.publicKey),
+    fingerprint: realmFingerprint,
     version: VERSION,
     ...(keys.demo ? { note: "demo realm: everybody knows its key" } : {}),
   });
   warnOfFew(log, config.limits.connections);
+  const load = (): Realm => openRealm({ config: config.file }, io, env.crypto);
+  const parts = followers({ logOptions, log, driver, audit, usersWatch, metrics: operating.metrics, listener });
+  signals.onHangUp(reloader(realm, { load, parts, log, journal }));
+  const signal = await signals.first;
+  signals.onHangUp(() => {});
+  journal.administration("server.stopping", { signal, ...driver.online });
+  await listener.stop(signals.second);
+  journal.sumUp();
+  journal.administration("server.stopped");
+  return EXIT.done;
+}
+
+interface Followers {
+  readonly logOptions: { level: LogLevel };
+  readonly log: Log;
+  readonly driver: Driver;
+  readonly audit: AuditTrail;
+  readonly usersWatch: UsersWatch;
+  readonly metrics: MetricsPort;
+  readonly listener: Listener;
+}
+
+/** Who follows a reload. */
+function followers(all: Followers): readonly Prepare<Realm>[] {
+  const { logOptions, log, driver, audit, usersWatch, metrics, listener } = all;
   const follow = ({ config: { logLevel, limits } }: Realm): Change =>
     simpleChange(() => {
       logOptions.level = logLevel;
       driver.setLimits(limits);
+      audit.maxBytes = limits.auditBytes;
       warnOfFew(log, limits.connections);
     });
-  const load = (): Realm => openRealm({ config: config.file }, io, env.crypto);
-  const parts = [follow, (next: Realm) => usersWatch.prepare(next), (next: Realm) => listener.prepare(next.config)];
-  signals.onHangUp(reloader(realm, { load, parts, log }));
-  const signal = await signals.first;
-  signals.onHangUp(() => {});
-  log.info("server.stopping", { signal, ...driver.online });
-  await listener.stop(signals.second);
-  log.info("server.stopped");
-  return EXIT.done;
+  return [
+    follow,
+    (next) => usersWatch.prepare(next),
+    ({ config }) => metrics.prepare(config),
+    ({ config }) => listener.prepare(config),
+  ];
 }
 
 function open(config: ServerConfig, driver: Driver, journal: Journal): Listener {

@@ -32,6 +32,9 @@ export interface Guess {
   readonly prefix: string;
 }
 
+/** What is asked of a `Throttle`. */
+export type Throttling = Pick<Throttle, "knows" | "judge" | "prove" | "told" | "forgive">;
+
 export class Throttle {
   readonly #env: Env;
   readonly #attempts: Attempts;

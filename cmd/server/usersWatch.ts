@@ -1,5 +1,4 @@
 /** Keeps the users of a running server as the file has them, also when another file is named. */
-import type { Users } from "../../core/kdc/realm.ts";
 import { fromKey } from "../host/config.ts";
 import type { Log } from "../host/log.ts";
 import { type Change, simpleChange } from "./change.ts";
@@ -7,19 +6,17 @@ import type { Realm } from "./realm.ts";
 import { loadUsers, type UserEntries, type UsersFile } from "./users.ts";
 import { watchFile } from "./watch.ts";
 
-export interface UsersWatchOptions {
-  readonly setUsers: (users: Users) => void;
-  readonly log: Pick<Log, "info" | "error">;
-}
-
 /** Watches until it is disposed. */
 export class UsersWatch implements Disposable {
-  readonly #options: UsersWatchOptions;
+  readonly #log: Pick<Log, "error">;
+  readonly #take: (users: UserEntries, file: string) => void;
   #file: UsersFile;
   #watch: Disposable;
 
-  constructor(file: UsersFile, options: UsersWatchOptions) {
-    this.#options = options;
+  /** @param take is given each version of the users, and what its file is called */
+  constructor(file: UsersFile, log: Pick<Log, "error">, take: (users: UserEntries, file: string) => void) {
+    this.#log = log;
+    this.#take = take;
     this.#file = file;
     this.#watch = this.#watchOver(file);
   }
@@ -35,7 +32,7 @@ export class UsersWatch implements Disposable {
           this.#watch[Symbol.dispose]();
           this.#watch = watch;
           this.#file = usersFile;
-          this.#take(usersFile, users);
+          this.#take(users, usersFile.name);
         },
         rollback: () => watch[Symbol.dispose](),
       };
@@ -53,18 +50,13 @@ export class UsersWatch implements Disposable {
     return watchFile({
       path: file.path,
       load: () => loadUsers(file),
-      changed: (users) => this.#take(file, users),
+      changed: (users) => this.#take(users, file.name),
       broken: ({ detail }) =>
-        this.#options.log.error("users.refused", {
+        this.#log.error("users.refused", {
           file: file.name,
           reason: detail,
           note: "the last good users stay",
         }),
     });
-  }
-
-  #take(file: UsersFile, users: UserEntries): void {
-    this.#options.setUsers(users);
-    this.#options.log.info("users.loaded", { file: file.name, users: users.size });
   }
 }

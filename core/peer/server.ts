@@ -25,6 +25,13 @@ import { Presences } from "./presences.ts";
 import { type ConnectionEvent, ServerConnection } from "./serverConnection.ts";
 import type { ServerEffect, ServerEvent } from "./serverEvents.ts";
 
+/** A session, without its key. */
+export interface SessionInfo extends Address {
+  readonly connection: ConnectionId;
+  /** Since the login: milliseconds since 1970. */
+  readonly since: number;
+}
+
 const CLOSE_NORMAL = 1000;
 
 export class Server {
@@ -50,6 +57,13 @@ export class Server {
 
   get online(): { readonly users: number; readonly devices: number; readonly connections: number } {
     return { users: this.#online.users, devices: this.#online.devices, connections: this.#connections.size };
+  }
+
+  /** Whom a session key is held for. */
+  sessions(): readonly SessionInfo[] {
+    return Array.from(this.#connections).flatMap(([connection, { session }]) =>
+      session === null ? [] : [{ connection, user: session.user, device: session.device, since: session.since }],
+    );
   }
 
   /** Deals with one event. A fault of a peer ends its connection; a plain `Error` is ours, and leaves the others be. */

@@ -48,6 +48,7 @@ test("/healthz says ok, and key show shows the fingerprint of the log", async ()
 });
 
 test("check finds nothing wrong with a realm that is served, and changes nothing", async () => {
+  await realm.server.until(() => existsSync(realm.folder.at("data/audit.jsonl")), "the first line of the audit trail");
   const before = snapshot(realm.folder.path);
   const out = await realm.folder.admin("check");
   for (const line of out.trimEnd().split("\n")) expect(line).toStartWith("ok ");

@@ -1,14 +1,20 @@
 /** The answers of a driver to what a server machine wants to know of a login: everybody is let on, nobody has guessed. */
-import type { Verdict } from "../../core/kdc/guessing.ts";
+import type { GuessReport, Verdict } from "../../core/kdc/guessing.ts";
 import { type Puzzle, search } from "../../core/kdc/puzzle.ts";
 import type { ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import { quickCrypto } from "./fixedEnv.ts";
 
+const NO_GUESSES: GuessReport = { prefixes: [], others: 0 };
+
 /** The event that answers `effect`, if it asks for one. */
-export function answerOf(effect: ServerEffect, verdict: Verdict = { kind: "serve" }): ServerEvent | null {
+export function answerOf(
+  effect: ServerEffect,
+  verdict: Verdict = { kind: "serve" },
+  guesses: GuessReport = NO_GUESSES,
+): ServerEvent | null {
   if (effect.kind === "attempt") return { kind: "verdict", connection: effect.connection, verdict };
   if (effect.kind !== "proved") return null;
-  return { kind: "guesses", connection: effect.connection, guesses: { prefixes: [], others: 0 } };
+  return { kind: "guesses", connection: effect.connection, guesses };
 }
 
 /** Solves a puzzle that is not hard. */

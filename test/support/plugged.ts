@@ -1,22 +1,20 @@
-/** The server's driver without a network: its log, and peers that are plugged straight into it. */
+/** The server's driver without a network: what it tells its journal, and peers that are plugged straight into it. */
 import { DEFAULT_LIMITS, type ServerConfig } from "../../cmd/host/config.ts";
-import { createLog } from "../../cmd/host/log.ts";
 import type { GuessId } from "../../cmd/server/attempts.ts";
-import { Driver, type DriverOptions } from "../../cmd/server/driver.ts";
-import { createJournal, type Journal } from "../../cmd/server/journal.ts";
+import { Driver } from "../../cmd/server/driver.ts";
 import type { Socket } from "../../cmd/server/peer.ts";
+import type { Throttling } from "../../cmd/server/throttle.ts";
 import type { Users } from "../../core/kdc/realm.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { type FixedEnv, fixedEnv, quickCrypto } from "./fixedEnv.ts";
 import { passwordOf, type TestRealm } from "./realm.ts";
+import { type Entry, RecordedJournal } from "./recordedJournal.ts";
 import { type Account, logIn, type Peer } from "./remotePeer.ts";
 import { Inbox, type Transport } from "./transport.ts";
 
 type Limits = ServerConfig["limits"];
 
 export const PATIENT: Limits = { ...DEFAULT_LIMITS, handshakeSeconds: 60 };
-
-export type Throttling = DriverOptions["throttle"];
 
 /** Lets everybody on, and has heard of nothing. */
 const LENIENT: Throttling = {
@@ -27,34 +25,27 @@ const LENIENT: Throttling = {
   forgive: () => {},
 };
 
-export type Logged = Readonly<Record<string, unknown>>;
-
-/** A driver with a log that a test can read, and with a clock and randomness of its own, which a test may break. */
+/** A driver with a journal that a test can read, and with a clock and randomness of its own, which a test may break. */
 export class Rig {
   readonly env: FixedEnv = { ...fixedEnv("rig", quickCrypto) };
-  readonly log: Logged[] = [];
-  readonly journal: Journal;
   readonly driver: Driver;
-  /** Called with each line of the log as it is written. */
-  onLog: (line: Logged) => void = () => {};
+  readonly journal = new RecordedJournal();
   readonly #peerEnv = fixedEnv("peers", quickCrypto);
   readonly #realm: TestRealm;
 
   constructor(realm: TestRealm, users: Users, limits: Partial<Limits> = {}, throttle: Partial<Throttling> = {}) {
     this.#realm = realm;
-    const write = (line: string): void => {
-      const parsed = JSON.parse(line) as Logged;
-      this.log.push(parsed);
-      this.onLog(parsed);
-    };
-    const log = createLog({ level: "debug", write, nowMs: () => 0 });
-    this.journal = createJournal(log);
     this.driver = new Driver(this.env, realm.keys, {
       users,
       limits: { ...PATIENT, ...limits },
       journal: this.journal,
       throttle: { ...LENIENT, ...throttle },
     });
+  }
+
+  /** What its journal was told, in order. */
+  get log(): readonly Entry[] {
+    return this.journal.entries;
   }
 
   get peerEnv(): FixedEnv {
@@ -74,10 +65,8 @@ export class Rig {
 
   /** The codes with which connections have ended, in order, each with its user if it had one. */
   get ends(): readonly (readonly unknown[])[] {
-    const ended = this.log.filter(({ event }) =>
-      /^(?:user\.logout|login\.failed|connection\.ended)$/.test(String(event)),
-    );
-    return ended.map(({ user, code }) => [user, code]);
+    const others = ["user.login", "server.fault"];
+    return this.log.filter(({ event }) => !others.includes(event)).map(({ user, code }) => [user, code]);
   }
 }
 
@@ -92,6 +81,8 @@ export class Plug implements Transport {
   readonly closed: Promise<number>;
   /** While true, this peer does not read, and its buffer is full. */
   stuck = false;
+  /** Bytes that the transport holds for it. */
+  buffered = 0;
   readonly #driver: Driver;
   readonly #inbox = new Inbox();
 
@@ -99,8 +90,12 @@ export class Plug implements Transport {
     const { promise, resolve } = Promise.withResolvers<number>();
     this.closed = promise;
     this.#driver = driver;
+    const plug = this;
     const socket: Socket = {
       address,
+      get bufferedBytes() {
+        return plug.buffered;
+      },
       send: (bytes) => {
         if (this.stuck) return false;
         this.#inbox.push(bytes.slice());

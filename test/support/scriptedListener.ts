@@ -72,6 +72,7 @@ export class ScriptedListener implements AsyncDisposable {
 function socketOf(line: Line, script: Script) {
   return {
     address: "127.0.0.1",
+    bufferedBytes: 0,
     send(bytes: Uint8Array): boolean {
       const answer = script.answer === undefined ? bytes : script.answer(line, bytes);
       if (answer !== null) line.sendBinary(answer);

@@ -9,7 +9,7 @@ import type { Channel } from "../../core/channel/record.ts";
 import type { DhPrivateKey, Job } from "../../core/crypto/provider.ts";
 import { codeOfWire, type ErrorCode } from "../../core/errors.ts";
 import { type Address, type DeviceId, newDeviceId } from "../../core/ids.ts";
-import type { Verdict } from "../../core/kdc/guessing.ts";
+import type { GuessReport, Verdict } from "../../core/kdc/guessing.ts";
 import { proveLogin, receiveLogin, startLogin } from "../../core/kdc/login.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
@@ -40,6 +40,8 @@ export class ScriptedServer {
   readonly keys: ServerKeys;
   /** Everything the server asked its driver for, oldest first. */
   readonly effects: ServerEffect[] = [];
+  /** What is told at a login. */
+  guesses: GuessReport | undefined;
   /** What becomes of a login that has begun. */
   judge: (attempt: Extract<ServerEffect, { kind: "attempt" }>) => Verdict = () => ({ kind: "serve" });
   /** While true the timers that the server asks for wait for `awake`; else they are over as soon as they begin. */
@@ -77,7 +79,7 @@ export class ScriptedServer {
         continue;
       }
       const { connection } = effect;
-      const answer = answerOf(effect, effect.kind === "attempt" ? this.judge(effect) : undefined);
+      const answer = answerOf(effect, effect.kind === "attempt" ? this.judge(effect) : undefined, this.guesses);
       if (answer !== null) this.handle(answer);
       if (effect.kind === "compute") this.handle({ ...runNow(this.env, effect.job), connection } as ServerEvent);
       if (effect.kind === "transmit") this.#peers.get(connection)?.receive(effect.bytes);

@@ -13,8 +13,9 @@ import { Attempts } from "../attempts.ts";
 import type { LockCommand, PasswordCommand, RemoveCommand, UserCommand } from "../commandLine.ts";
 import { serverKeys } from "../keyring.ts";
 import { openRealm, type Realm } from "../realm.ts";
-import { changeUsers, loadUsers, type UserEntries, type UserEntry } from "../users.ts";
+import { loadUsers, type UserEntries, type UserEntry } from "../users.ts";
 import { listUsers } from "./listUsers.ts";
+import { type Administering, changeUsersAudited } from "./trail.ts";
 
 /**
  * @throws user.unknown, user.exists, name.invalid, password.invalid, host.interrupted, and what the files throw;
@@ -29,10 +30,10 @@ export async function userCommand(command: UserCommand, io: Io, env: Env): Promi
     case "passwd":
       return await setPassword(command, realm, io, env);
     case "remove":
-      return await removeUser(command, realm, io);
+      return await removeUser(command, { realm, io, env });
     case "lock":
     case "unlock":
-      return await setActive(command, realm, io);
+      return await setActive(command, { realm, io, env });
   }
 }
 
@@ -41,7 +42,7 @@ async function setPassword(command: PasswordCommand, realm: Realm, io: Io, env: 
   const shown = command.action === "add" ? expectFree(realm, name, command.name) : expectUser(loadOf(realm), name).name;
   const record = await newRecord(command, { realm, name, shown, io, env });
   const changedAt = new Date(env.nowMs()).toISOString();
-  await changeUsers(realm.usersFile, (users) => {
+  await changeUsersAudited({ realm, io, env }, (users) => {
     if (command.action === "add" && users.has(name)) throw exists(shown);
     const fresh: UserEntry = { name: shown, active: true, record, changedAt, epoch: 1 };
     const old = command.action === "add" ? null : expectUser(users, name);
@@ -73,14 +74,14 @@ async function newRecord(command: PasswordCommand, registering: Registering): Pr
   return finishRegistration(env, unfinished, stretched);
 }
 
-async function removeUser(command: RemoveCommand, realm: Realm, io: Io): Promise<ExitCode> {
+async function removeUser(command: RemoveCommand, { realm, io, env }: Administering): Promise<ExitCode> {
   const name = parseUserName(command.name);
   const { name: shown } = expectUser(loadOf(realm), name);
   if (!command.yes && !(await confirmed(shown, io))) {
     io.stderr.write("Nothing was changed.\n");
     return EXIT.failed;
   }
-  await changeUsers(realm.usersFile, (users) => {
+  await changeUsersAudited({ realm, io, env }, (users) => {
     expectUser(users, name);
     return new Map(Array.from(users).filter(([other]) => other !== name));
   });
@@ -95,11 +96,11 @@ async function confirmed(name: string, io: Io): Promise<boolean> {
   return /^y(es)?$/i.test(answer?.trim() ?? "");
 }
 
-async function setActive(command: LockCommand, realm: Realm, io: Io): Promise<ExitCode> {
+async function setActive(command: LockCommand, { realm, io, env }: Administering): Promise<ExitCode> {
   const name = parseUserName(command.name);
   const active = command.action === "unlock";
   let shown = "";
-  await changeUsers(realm.usersFile, (users) => {
+  await changeUsersAudited({ realm, io, env }, (users) => {
     const user = expectUser(users, name);
     shown = user.name;
     return withUser(users, name, { ...user, active });

@@ -131,7 +131,7 @@ describe("a guard of the descriptors", () => {
     expect(events()).toEqual(["descriptors.low"]);
     nowMs += 1;
     guard.look();
-    expect(log.slice(1)).toEqual([["descriptors.recovered", { connections: 3, times: 5, ms: 9000 }]]);
+    expect(log.slice(1)).toEqual([["descriptors.recovered", { connections: 3, count: 5, ms: 9000 }]]);
     nowMs += 10_000;
     guard.look();
     expect(log).toHaveLength(2);

@@ -154,8 +154,8 @@ describe("connections of one address", () => {
     expect(await get("/ims", from("192.0.2.2"))).toEqual([429, "too many connections from your address\n"]);
     expect((await get("/healthz"))[0]).toBe(200);
     expect(rig.log.map(({ event, code, address }) => [event, code, address])).toEqual([
-      ["connection.ended", "door.full", "192.0.2.3"],
-      ["connection.ended", "door.address", "192.0.2.2"],
+      ["connection.refused", "door.full", "192.0.2.3"],
+      ["connection.refused", "door.address", "192.0.2.2"],
     ]);
     first[Symbol.dispose]();
     await left(1);

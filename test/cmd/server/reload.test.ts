@@ -33,7 +33,7 @@ beforeEach(() => {
     if (refuse !== null) throw refuse;
     return { commit: () => void applied.push(config), rollback: () => {} };
   };
-  reload = reloader(running, { load, parts: [part], log: { info: note, error: note } });
+  reload = reloader(running, { load, parts: [part], log: { error: note }, journal: { administration: note } });
 });
 afterEach(() => {
   running[Symbol.dispose]();

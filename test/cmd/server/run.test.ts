@@ -31,6 +31,13 @@ function configure(change: Readonly<Record<string, unknown>>): void {
 
 type Line = Readonly<Record<string, unknown>>;
 
+const linesOf = (text: string): Line[] =>
+  text
+    .split("\n")
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Line);
+const trail = (): Line[] => linesOf(readFileSync(folder.at("data/audit.jsonl"), "utf8"));
+
 /** A server in this process, until its signal comes. */
 function start(second: Signals["second"] = never) {
   const io = recordedIo(folder.path);
@@ -40,12 +47,7 @@ function start(second: Signals["second"] = never) {
     hangUp = act;
   };
   const ended = run({}, io, hostEnv, { first: first.promise, second, onHangUp });
-  const log = (): Line[] =>
-    io
-      .err()
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line) as Line);
+  const log = (): Line[] => linesOf(io.err());
   const logged = (event: string): Promise<Line> =>
     new Watched().until(
       () => log().find((line) => line.event === event) ?? null,
@@ -65,8 +67,15 @@ test("it says where it listens, serves, and ends with 0 at a signal; then port a
   expect(await server.ended).toBe(0);
   expect(await socket.ended()).toBe(1012);
   expect(server.io.out()).toBe("");
-  expect(server.log().slice(-2)).toMatchObject([
+  expect(server.log().slice(-3)).toMatchObject([
     { event: "server.stopping", signal: "SIGTERM", connections: 1, devices: 0, users: 0 },
+    { event: "connection.refused", code: "server.stopping" },
+    { event: "server.stopped" },
+  ]);
+  expect(trail()).toMatchObject([
+    { event: "server.listening", port, users: 5 },
+    { event: "server.stopping", signal: "SIGTERM" },
+    { event: "connection.refused", code: "server.stopping", prefix: "127.0.0.0/24" },
     { event: "server.stopped" },
   ]);
   expect(folderIsLocked(folder.at("data"))).toBe(false);
@@ -92,6 +101,7 @@ test("users that change are loaded; a broken file leaves the last good ones, and
   expect(await server.logged("users.loaded")).toMatchObject({ file: "users.json", users: 4 });
   server.signal("SIGINT");
   await server.ended;
+  expect(trail()).toContainEqual({ time: expect.any(String), event: "user.removed", user: "alice" });
 });
 
 test("a hang-up has the configuration read again, all of it or nothing; once it stops, no more", async () => {
@@ -108,7 +118,7 @@ test("a hang-up has the configuration read again, all of it or nothing; once it 
   using one = await RawSocket.open(port);
   using two = await RawSocket.open(port);
   expect([one.status, two.status]).toEqual([101, 429]);
-  expect(await server.logged("connection.ended")).toMatchObject({ level: "debug", code: "door.address" });
+  expect(await server.logged("connection.refused")).toMatchObject({ level: "info", code: "door.address" });
   configure({ users: "others.json", port: before, limits: { connectionsPerAddress: 0 } });
   server.hangUp();
   expect(await server.logged("config.refused")).toMatchObject({ level: "error", file: "sconf.json" });

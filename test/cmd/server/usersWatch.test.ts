@@ -14,16 +14,19 @@ const ROOT = join(import.meta.dir, "..", "..", "..");
 let folder: ReturnType<typeof temporaryFolder>;
 let realms: Realm[];
 let sizes: number[];
+let names: string[];
 let log: (readonly [event: string, fields: LogFields | undefined])[];
 let watch: UsersWatch;
 beforeEach(() => {
   folder = temporaryFolder();
   mkdirSync(folder.at("keys"));
   for (const name of ["users.json", "keys/server.key"]) copyFileSync(join(ROOT, name), folder.at(name));
-  [realms, sizes, log] = [[], [], []];
-  const note = (event: string, fields?: LogFields): void => void log.push([event, fields]);
-  const setUsers = ({ size }: { readonly size: number }): void => void sizes.push(size);
-  watch = new UsersWatch(realm("users.json").usersFile, { setUsers, log: { info: note, error: note } });
+  [realms, sizes, names, log] = [[], [], [], []];
+  const error = (event: string, fields?: LogFields): void => void log.push([event, fields]);
+  watch = new UsersWatch(realm("users.json").usersFile, { error }, ({ size }, file) => {
+    sizes.push(size);
+    names.push(file);
+  });
 });
 afterEach(() => {
   watch[Symbol.dispose]();
@@ -56,7 +59,13 @@ const until = (count: number): Promise<true> =>
 test("a file that is replaced is loaded", async () => {
   put("users.json", 4);
   await until(1);
-  expect(log).toEqual([["users.loaded", { file: "users.json", users: 4 }]]);
+  expect([sizes, names]).toEqual([[4], ["users.json"]]);
+  writeFileSync(folder.at("users.json"), "{");
+  await new Watched().until(
+    () => log.length === 1 || null,
+    () => "the complaint",
+  );
+  expect(log).toMatchObject([["users.refused", { file: "users.json", note: "the last good users stay" }]]);
 });
 
 test("another file takes the place of the first, which is not heard of any more", async () => {
@@ -68,7 +77,7 @@ test("another file takes the place of the first, which is not heard of any more"
   await until(2);
   await Bun.sleep(100); // longer than a change takes to be noticed
   expect(sizes).toEqual([3, 2]);
-  expect(log.map(([, fields]) => fields?.file)).toEqual(["others.json", "others.json"]);
+  expect(names).toEqual(["others.json", "others.json"]);
 });
 
 test("the same file again is nothing new, and another that is taken back is not heard of", async () => {

@@ -1,0 +1,45 @@
+/** The login of one connection, as it is counted: from the guess to the proof, and to what the user is told. */
+import type { GuessReport, Verdict } from "../../core/kdc/guessing.ts";
+import type { UserName } from "../../core/name.ts";
+import type { Attempt, Guess, Load, Throttling } from "./throttle.ts";
+
+export class PeerLogin {
+  readonly #throttle: Throttling;
+  readonly #address: string;
+  /** Let on, and not proved yet. */
+  #guess: Guess | null = null;
+  /** Whose login has been proved, and when: what failed up to then is being told. */
+  #proved: { readonly user: UserName; readonly atMs: number } | null = null;
+
+  constructor(throttle: Throttling, address: string) {
+    this.#throttle = throttle;
+    this.#address = address;
+  }
+
+  /** @throws file.failed when a guess cannot be counted */
+  judge(attempt: Attempt, load: Load): Verdict {
+    const { verdict, guess } = this.#throttle.judge(attempt, this.#address, load);
+    this.#guess = guess;
+    return verdict;
+  }
+
+  /** The guess was the password. @returns what the user has to be told; null when there was no guess. @throws file.failed */
+  prove(): GuessReport | null {
+    if (this.#guess === null) return null;
+    const { guesses, atMs } = this.#throttle.prove(this.#guess);
+    this.#proved = { user: this.#guess.user, atMs };
+    this.#guess = null;
+    return guesses;
+  }
+
+  /** The user has seen what `prove` gave. @throws file.failed */
+  told(): void {
+    if (this.#proved !== null) this.#throttle.told(this.#proved.user, this.#proved.atMs);
+  }
+
+  /** It ends for a reason of ours: what has not been proved was no guess. @throws file.failed */
+  forgive(): void {
+    if (this.#guess !== null) this.#throttle.forgive(this.#guess);
+    this.#guess = null;
+  }
+}
