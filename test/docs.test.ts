@@ -3,11 +3,15 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { Glob } from "bun";
+import { metricsText } from "../cmd/server/metrics.ts";
+import type { SessionRow } from "../cmd/server/status.ts";
 import { LABELS, LOGIN_SUITE } from "../core/crypto/labels.ts";
 import { ERRORS } from "../core/errors.ts";
 import * as limits from "../core/limits.ts";
 import { CLIENT_MESSAGES, SERVER_MESSAGES } from "../core/wire/messages.ts";
+import { parseExposition } from "./support/exposition.ts";
 import { codeSpans, headings, links, section, tableRows } from "./support/markdown.ts";
+import { FIGURES } from "./support/statusFigures.ts";
 
 const root = join(import.meta.dir, "..");
 const read = (path: string): string => readFileSync(join(root, path), "utf8");
@@ -60,9 +64,32 @@ describe("the tables of PROTOCOL and the code list the same", () => {
   });
 });
 
+describe("OPERATIONS and the code list the same", () => {
+  const operations = read("docs/OPERATIONS.md");
+  const rows = tableRows(operations).filter(([name]) => coded(name) !== "");
+  const isMetric = ([name]: readonly string[]): boolean => coded(name).startsWith("ims_");
+
+  test("fields of a status", () => {
+    const session: SessionRow = { user: "", device: "", since: "", prefix: "" };
+    const nested = ["users", "queues", "memory", "descriptors", "audit"] as const;
+    const fields = Object.keys(FIGURES).flatMap((name) => {
+      const inner = nested.find((other) => other === name);
+      return inner === undefined ? [name] : Object.keys(FIGURES[inner] ?? {}).map((key) => `${name}.${key}`);
+    });
+    const sessions = ["sessions", ...Object.keys(session).map((key) => `sessions[].${key}`)];
+    const listed = rows.filter((row) => !isMetric(row)).map(([name]) => coded(name));
+    expect(listed).toEqual([...fields, ...sessions]);
+  });
+
+  test("metrics: name and type", () => {
+    const families = Array.from(parseExposition(metricsText(FIGURES)), ([name, { type }]) => [name, type]);
+    expect(rows.filter(isMetric).map(([name, type = ""]) => [coded(name), type])).toEqual(families);
+  });
+});
+
 describe("what is cited is there", () => {
   /** Of the comments and papers that cite a document: `NAME §4, §6`, `NAME, "Memory"`. */
-  test.each(DOCUMENTS)("sections of %s", (path) => {
+  test.each([...DOCUMENTS, "docs/OPERATIONS.md"])("sections of %s", (path) => {
     const name = path.replace(/^docs\/|\.md$/g, "");
     const found = headings(read(path));
     const known = new Set(found.flatMap((heading) => [heading.title, heading.number]));

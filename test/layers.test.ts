@@ -69,6 +69,9 @@ describe("the rules notice", () => {
     ["noble in cmd", "cmd/host/x.ts", 'import { a } from "@noble/hashes/sha2.js";'],
     ["the platform in core", "core/crypto/x.ts", 'import { a } from "node:crypto";'],
     ["a package that is not declared", "cmd/host/x.ts", 'import { a } from "left-pad";'],
+    ["a file of one", "cmd/host/x.ts", 'import A from "left-pad/a.json" with { type: "file" };'],
+    ["another package with the same beginning", "cmd/host/x.ts", 'import { a } from "@zxcvbn-ts/language-common-x";'],
+    ["a package of cmd in core", NOISE, 'import A from "@zxcvbn-ts/language-common/src/passwords.json";'],
     ["a clock", NOISE, "const a = Date.now();"],
     ["randomness", NOISE, "const a = Math.random();"],
     ["an id from the global crypto", NOISE, "const a = crypto.randomUUID();"],
@@ -98,6 +101,7 @@ describe("the rules notice", () => {
     ],
     ["noble in core/crypto", "core/crypto/x.ts", 'import { a } from "@noble/hashes/sha2.js";'],
     ["the platform in cmd", "cmd/host/x.ts", 'import { a } from "node:fs";\nimport { b } from "bun";\nDate.now();'],
+    ["a file of a package", "cmd/host/x.ts", 'import A from "@zxcvbn-ts/language-common/src/passwords.json";'],
     ["an import by another name", NOISE, 'import { default as a, b as c } from "./patterns.ts";'],
     ["300 lines", NOISE, "\n".repeat(299).concat("export const a = 1;")],
   ])("not %s", (_, path, text) => {

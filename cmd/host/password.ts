@@ -96,17 +96,39 @@ function oneLine(text: string): string {
   throw new CodedError("password.invalid", "the password holds a line end; put it alone in one line");
 }
 
+/** Borrows a password that is to be set. @throws password.weak when another should be taken */
+export type PasswordCheck = (password: Secret) => Promise<void>;
+
+/** How often a person may choose one. */
+const TRIES = 3;
+
 /**
- * Asks for a password that is to be set: twice on a terminal, once without.
- * @throws password.invalid when nothing was typed or the two differ
+ * Asks for a password that is to be set: twice on a terminal, once without. On a terminal one that `check` finds weak
+ * is asked for again, three times in all.
+ * @throws password.invalid when nothing was typed or the two differ; password.weak
  */
-export async function askNewPassword(prompter: Prompter, user: string): Promise<Secret> {
-  const first = await prompter.askHidden(`New password for ${user}: `);
+export async function askNewPassword(prompter: Prompter, user: string, check: PasswordCheck): Promise<Secret> {
+  let complaint = "";
+  for (let tries = prompter.terminal ? TRIES : 1; ; tries -= 1) {
+    try {
+      return await askOnce(prompter, `${complaint}New password for ${user}: `, check);
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== "password.weak" || tries <= 1) throw error;
+      complaint = `${error.detail}\n`;
+    }
+  }
+}
+
+async function askOnce(prompter: Prompter, prompt: string, check: PasswordCheck): Promise<Secret> {
+  const first = await prompter.askHidden(prompt);
   if (first === null) throw new CodedError("password.invalid", "no password given");
   const password = normalizePassword(first);
-  if (!prompter.terminal) return password;
-  const second = await prompter.askHidden("The same again: ");
-  if (second === first) return password;
-  password[Symbol.dispose]();
-  throw new CodedError("password.invalid", "the two passwords differ; nothing was changed");
+  try {
+    await check(password);
+    if (!prompter.terminal || (await prompter.askHidden("The same again: ")) === first) return password;
+    throw new CodedError("password.invalid", "the two passwords differ; nothing was changed");
+  } catch (error) {
+    password[Symbol.dispose]();
+    throw error;
+  }
 }

@@ -27,6 +27,7 @@ export const SERVER_HELP = `server: private messaging for a group that runs its 
   --config FILE                 instead of sconf.json (also: IMS_SCONF)
   --password-file FILE          for user add and passwd, instead of a prompt
   --password-fd N               the same, from an open file descriptor
+  --weak                        take a password that is short, common or a name
   --help, --version
 
   Signals: SIGTERM, SIGINT stop the server; SIGHUP has it read sconf.json again
@@ -40,6 +41,7 @@ const OPTIONS = {
   port: { type: "text" },
   "password-file": { type: "text" },
   "password-fd": { type: "text" },
+  weak: { type: "flag" },
   yes: { type: "flag" },
   json: { type: "flag" },
   all: { type: "flag" },
@@ -66,6 +68,8 @@ export interface PasswordCommand extends WithConfig {
   readonly action: "add" | "passwd";
   readonly name: string;
   readonly password: PasswordOptions;
+  /** Take a weak one too. */
+  readonly weak: boolean;
 }
 
 export interface RemoveCommand extends WithConfig {
@@ -164,8 +168,8 @@ function parseUser(options: Options, words: readonly string[]): UserCommand {
   switch (action) {
     case "add":
     case "passwd":
-      expectOptions(command, options, ["config", "password-file", "password-fd"]);
-      return { kind: "user", action, name, password: options, config };
+      expectOptions(command, options, ["config", "password-file", "password-fd", "weak"]);
+      return { kind: "user", action, name, password: options, weak: options.weak === true, config };
     case "remove":
       expectOptions(command, options, ["config", "yes"]);
       return { kind: "user", action, name, yes: options.yes === true, config };

@@ -16,12 +16,15 @@ import type { UserEntries } from "./users.ts";
 
 /** Why somebody was turned away before there was a connection to close with a code. */
 export const DOOR_CAUSES = ["door.address", "door.full", "door.stopping"] as const;
-export type RefusalCause = ErrorCode | (typeof DOOR_CAUSES)[number];
+/** Somebody who begins a login and goes: as a rule the password was wrong, which the client sees first. */
+export const UNPROVED = "login.unproved";
+export type RefusalCause = ErrorCode | (typeof DOOR_CAUSES)[number] | typeof UNPROVED;
 
-/** Every cause that a server can have: what it tells a peer, a peer that goes in the middle of a login, the door. */
+/** Every cause that a server can have. */
 export const REFUSAL_CAUSES: readonly RefusalCause[] = [
-  ...(Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code].wire !== 0 || code === "connection.lost"),
+  ...(Object.keys(ERRORS) as ErrorCode[]).filter((code) => ERRORS[code].wire !== 0),
   ...DOOR_CAUSES,
+  UNPROVED,
 ];
 
 /** Somebody without a session who was turned away, or went by themselves (`cause` null). */
@@ -101,7 +104,7 @@ export class ServerJournal implements Journal, Disposable {
   refused(refusal: Refusal): void {
     const { address, attempted, user } = refusal;
     const event = eventOf(refusal);
-    const code = refusal.cause ?? (attempted ? "connection.lost" : null);
+    const code = refusal.cause ?? (attempted ? UNPROVED : null);
     if (code === null) {
       this.#logged.add({ event, fields: {}, address }); // somebody looked in and went
       return;

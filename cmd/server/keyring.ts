@@ -2,7 +2,7 @@
  * `keys/server.key`: everything secret that a server holds, in one line. It is refused while anybody else could have
  * read it, except for the demo key, which everybody knows and no realm of consequence may use.
  */
-import type { Stats } from "node:fs";
+import { type Stats, statSync } from "node:fs";
 import { concat } from "../../core/bytes.ts";
 import { type CryptoProvider, DH_BYTES, HASH512_BYTES, type RandomBytes } from "../../core/crypto/provider.ts";
 import { CodedError } from "../../core/errors.ts";
@@ -92,8 +92,8 @@ export function formatKeyring(keys: Keyring): Uint8Array {
 /**
  * The keys in the file `path`, which the caller disposes.
  * @param file how errors call it
- * @throws config.invalid when it is not such a key; when it is a symbolic link, belongs to somebody else or can be
- * read by others, with the command that mends it
+ * @throws config.invalid when it is not such a key; when it is missing, no file or a symbolic link, belongs to somebody
+ * else or can be read by others, with what mends it
  */
 export function loadKeyring(path: string, crypto: CryptoProvider, file = path): Keyring {
   let stats: Stats | undefined;
@@ -122,13 +122,21 @@ function readLine(path: string, file: string, inspect: (stats: Stats) => void): 
   try {
     return readBytes(path, { name: file, maxBytes: KEY_FILE_MAX_BYTES, noFollow: true, inspect });
   } catch (error) {
-    if (error instanceof CodedError && systemCode(error.cause) === "ELOOP") {
-      const target = resolveLink(path);
-      const mend = target === path ? "put the key itself there" : `name the file itself: "privateKey": "${target}"`;
-      throw new CodedError("config.invalid", `${file}: is a symbolic link; ${mend}`, { cause: error });
-    }
-    throw error;
+    if (!(error instanceof CodedError)) throw error;
+    const system = systemCode(error.cause);
+    if (system === "EACCES") expectPrivate(statSync(path), path, file);
+    const what = system === "ELOOP" ? `${file}: is a symbolic link` : error.detail;
+    throw new CodedError("config.invalid", `${what}; ${howToMend(system, path)}`, { cause: error.cause });
   }
+}
+
+/** @param system why the file could not be read; empty when it is none, or too long to be a key */
+function howToMend(system: string, path: string): string {
+  const target = resolveLink(path);
+  if (system === "ELOOP" && target !== path) return `name the file itself: "privateKey": "${target}"`;
+  if (system === "EACCES") return `run: chmod 600 ${shellQuoted(path)}`;
+  if (system !== "ENOENT") return "put the key itself there";
+  return "put the key of this realm there, for instance from a backup, or make another realm: server init DIR";
 }
 
 /**

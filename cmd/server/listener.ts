@@ -21,8 +21,8 @@ export type ListenerConfig = Pick<ServerConfig, "host" | "port"> & DoorOptions;
 type Place = Pick<ServerConfig, "host" | "port"> & { readonly frameBytes: number };
 
 export interface Listener {
-  readonly host: string;
-  /** What the system chose when the configuration says 0. */
+  /** Where newcomers come in. The port is what the system chose when the configuration says 0. */
+  readonly place: Pick<ServerConfig, "host" | "port">;
   readonly port: number;
   /** Whether newcomers find the port open. */
   readonly isOpen: boolean;
@@ -69,8 +69,9 @@ class Port implements Listener {
     this.#place = { ...place, port: this.#server.port ?? place.port };
   }
 
-  get host(): string {
-    return this.#place.host;
+  get place(): Pick<ServerConfig, "host" | "port"> {
+    const { host, port } = this.#place;
+    return { host, port };
   }
 
   get port(): number {

@@ -30,18 +30,10 @@ export class MetricsPort {
     return this.#server?.port ?? 0;
   }
 
-  /** As `prepare`, put in force at once. */
-  open(config: Place): void {
-    this.prepare(config).commit();
-  }
-
-  /**
-   * Listens on `metricsPort`, too, and after the commit no longer where it did; on no port at all when that is 0.
-   * @throws port.busy, config.invalid; then it listens where it did
-   */
+  /** Makes ready to listen on `metricsPort`, or on no port at all when that is 0. @throws port.busy, config.invalid */
   prepare(config: Place): Change {
-    const { metricsPort } = config;
     expectOwnPort(config);
+    const { metricsPort } = config;
     if (metricsPort === this.port) return simpleChange(() => {});
     const server = metricsPort === 0 ? null : this.#listen(metricsPort, config.name);
     return {

@@ -14,7 +14,7 @@ export interface Operating extends AsyncDisposable {
 export function openOperating(config: ServerConfig, sources: Omit<StatusSources, "metricsPort">): Operating {
   const report = new StatusReport({ ...sources, metricsPort: () => metrics.port });
   const metrics = new MetricsPort(() => metricsText(report.figures()));
-  metrics.open(config);
+  metrics.prepare(config).commit();
   let socket: AsyncDisposable;
   try {
     socket = openAdminSocket(config, () => report.status());

@@ -6,9 +6,8 @@ import { equalBytes } from "../../core/crypto/compare.ts";
 import { CodedError } from "../../core/errors.ts";
 import type { ServerConfig } from "../host/config.ts";
 import { faultPlace } from "../host/fault.ts";
-import type { Log } from "../host/log.ts";
+import type { LogFields } from "../host/log.ts";
 import { type Prepare, prepareAll } from "./change.ts";
-import type { ServerJournal } from "./journal.ts";
 import { formatKeyring, type Keyring } from "./keyring.ts";
 import { expectSafeHost, type Realm } from "./realm.ts";
 
@@ -17,12 +16,12 @@ export interface ReloadOptions {
   readonly load: () => Realm;
   /** Who follows, in this order: what is hard to take back comes last. */
   readonly parts: readonly Prepare<Realm>[];
-  readonly log: Pick<Log, "error">;
-  readonly journal: Pick<ServerJournal, "administration">;
+  readonly loaded: (fields: LogFields) => void;
+  readonly refused: (fields: LogFields) => void;
 }
 
 /** What reads the configuration of a running server again. */
-export function reloader(running: Realm, { load, parts, log, journal }: ReloadOptions): () => void {
+export function reloader(running: Realm, { load, parts, loaded, refused }: ReloadOptions): () => void {
   let { config } = running;
   return () => {
     try {
@@ -32,10 +31,10 @@ export function reloader(running: Realm, { load, parts, log, journal }: ReloadOp
       prepareAll(parts, next).commit();
       const changed = changedKeys(config, next.config).join(", ");
       config = next.config;
-      journal.administration("config.loaded", { file: config.name, changed: changed === "" ? "nothing" : changed });
+      loaded({ file: config.name, changed: changed === "" ? "nothing" : changed });
     } catch (error) {
       const reason = error instanceof CodedError ? error.detail : faultPlace(error);
-      log.error("config.refused", { file: config.name, reason, note: "the configuration before it stays in force" });
+      refused({ file: config.name, reason, note: "the configuration before it stays in force" });
     }
   };
 }

@@ -5,12 +5,12 @@ import { EXIT, type ExitCode } from "../host/exit.ts";
 import { systemCode } from "../host/files.ts";
 import type { Io } from "../host/io.ts";
 import { lockFolder } from "../host/lock.ts";
-import { createLog, type Log, type LogLevel } from "../host/log.ts";
+import { createLog } from "../host/log.ts";
 import { fingerprint } from "../host/publicKey.ts";
 import { VERSION } from "../host/version.ts";
 import { Attempts } from "./attempts.ts";
 import { AuditTrail } from "./audit.ts";
-import { type Change, type Prepare, simpleChange } from "./change.ts";
+import { type Change, simpleChange } from "./change.ts";
 import { DescriptorGuard, warnOfFew } from "./descriptors.ts";
 import { Driver } from "./driver.ts";
 import { type Journal, ServerJournal } from "./journal.ts";
@@ -18,7 +18,6 @@ import { serverKeys } from "./keyring.ts";
 import { type Listener, listen } from "./listener.ts";
 import { listenFailure } from "./listenFailure.ts";
 import { LogLines } from "./logLines.ts";
-import type { MetricsPort } from "./metricsPort.ts";
 import { openOperating } from "./operating.ts";
 import { expectSafeHost, openRealm, type Realm } from "./realm.ts";
 import { reloader } from "./reload.ts";
@@ -43,7 +42,7 @@ export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Pro
   using realm = openRealm(flags, io, env.crypto);
   expectSafeHost(realm);
   const { config, keys, usersFile } = realm;
-  let users = fromKey(config, "users", () => loadUsers(usersFile));
+  const users = fromKey(config, "users", () => loadUsers(usersFile));
   using _data = lockFolder(config.data);
   using attempts = Attempts.open(config.data);
   using lines = new LogLines((text) => io.stderr.write(text));
@@ -53,36 +52,50 @@ export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Pro
   await using audit = new AuditTrail({ folder: config.data, maxBytes: config.limits.auditBytes, log, nowMs });
   using journal = new ServerJournal(log, audit);
   using machineKeys = serverKeys(keys, env.crypto);
-  const driver = new Driver(env, machineKeys, {
-    users,
-    limits: config.limits,
-    journal,
-    throttle: new Throttle(env, attempts),
+  const throttle = new Throttle(env, attempts);
+  const driver = new Driver(env, machineKeys, { users, limits: config.limits, journal, throttle });
+  using usersWatch = new UsersWatch(usersFile, users, {
+    changed: (before, now, file) => {
+      driver.setUsers(now);
+      journal.usersChanged(before, now, file);
+    },
+    log,
   });
-  const realmFingerprint = fingerprint(env.crypto, keys.publicKey);
+  const shownFingerprint = fingerprint(env.crypto, keys.publicKey);
   await using operating = openOperating(config, {
-    ...{ driver, journal, audit, nowMs, fingerprint: realmFingerprint },
-    ...{ users: () => users, host: () => listener.host, port: () => listener.port },
+    ...{ driver, journal, audit, nowMs, fingerprint: shownFingerprint },
+    ...{ users: () => usersWatch.users, place: () => listener.place },
   });
   const listener = open(config, driver, journal);
   using _guard = new DescriptorGuard({ listener, log, nowMs: () => performance.now() });
-  using usersWatch = new UsersWatch(usersFile, log, (now, file) => {
-    driver.setUsers(now);
-    journal.usersChanged(users, now, file);
-    users = now;
-  });
   journal.administration("server.listening", {
-    host: listener.host,
-    port: listener.port,
+    ...listener.place,
     users: users.size,
-    fingerprint: realmFingerprint,
+    fingerprint: shownFingerprint,
     version: VERSION,
     ...(keys.demo ? { note: "demo realm: everybody knows its key" } : {}),
   });
   warnOfFew(log, config.limits.connections);
-  const load = (): Realm => openRealm({ config: config.file }, io, env.crypto);
-  const parts = followers({ logOptions, log, driver, audit, usersWatch, metrics: operating.metrics, listener });
-  signals.onHangUp(reloader(realm, { load, parts, log, journal }));
+  const follow = ({ config: { logLevel, limits } }: Realm): Change =>
+    simpleChange(() => {
+      logOptions.level = logLevel;
+      audit.maxBytes = limits.auditBytes;
+      driver.setLimits(limits);
+      warnOfFew(log, limits.connections);
+    });
+  signals.onHangUp(
+    reloader(realm, {
+      load: () => openRealm({ config: config.file }, io, env.crypto),
+      parts: [
+        follow,
+        (next) => usersWatch.prepare(next),
+        (next) => operating.metrics.prepare(next.config),
+        (next) => listener.prepare(next.config),
+      ],
+      loaded: (fields) => journal.administration("config.loaded", fields),
+      refused: (fields) => log.error("config.refused", fields),
+    }),
+  );
   const signal = await signals.first;
   signals.onHangUp(() => {});
   journal.administration("server.stopping", { signal, ...driver.online });
@@ -90,34 +103,6 @@ export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Pro
   journal.sumUp();
   journal.administration("server.stopped");
   return EXIT.done;
-}
-
-interface Followers {
-  readonly logOptions: { level: LogLevel };
-  readonly log: Log;
-  readonly driver: Driver;
-  readonly audit: AuditTrail;
-  readonly usersWatch: UsersWatch;
-  readonly metrics: MetricsPort;
-  readonly listener: Listener;
-}
-
-/** Who follows a reload. */
-function followers(all: Followers): readonly Prepare<Realm>[] {
-  const { logOptions, log, driver, audit, usersWatch, metrics, listener } = all;
-  const follow = ({ config: { logLevel, limits } }: Realm): Change =>
-    simpleChange(() => {
-      logOptions.level = logLevel;
-      driver.setLimits(limits);
-      audit.maxBytes = limits.auditBytes;
-      warnOfFew(log, limits.connections);
-    });
-  return [
-    follow,
-    (next) => usersWatch.prepare(next),
-    ({ config }) => metrics.prepare(config),
-    ({ config }) => listener.prepare(config),
-  ];
 }
 
 function open(config: ServerConfig, driver: Driver, journal: Journal): Listener {

@@ -3,6 +3,7 @@
  * and the metrics. Session keys are counted and named, never told.
  */
 import { prefixOf } from "../host/addresses.ts";
+import type { ServerConfig } from "../host/config.ts";
 import { BUILD, COMMIT, VERSION } from "../host/version.ts";
 import type { AuditTrail } from "./audit.ts";
 import type { Driver } from "./driver.ts";
@@ -58,8 +59,7 @@ export interface StatusSources {
   readonly users: () => UserEntries;
   readonly metricsPort: () => number;
   readonly fingerprint: string;
-  readonly host: () => string;
-  readonly port: () => number;
+  readonly place: () => Pick<ServerConfig, "host" | "port">;
   readonly nowMs: () => number;
 }
 
@@ -76,7 +76,7 @@ export class StatusReport {
   }
 
   figures(): Figures {
-    const { driver, journal, audit, users, metricsPort, fingerprint, host, port } = this.#sources;
+    const { driver, journal, audit, users, metricsPort, fingerprint, place } = this.#sources;
     const { users: online, devices, connections } = driver.online;
     const { refusals, ...counts } = journal.counts;
     const registered = users();
@@ -85,7 +85,7 @@ export class StatusReport {
     return {
       ...{ type: "status", version: VERSION, commit: COMMIT, build: BUILD, pid: process.pid },
       ...{ startedAt: this.#startedAt, uptimeSeconds: Math.floor((performance.now() - this.#startedTicks) / 1000) },
-      ...{ fingerprint, host: host(), port: port(), metricsPort: metricsPort() },
+      ...{ fingerprint, ...place(), metricsPort: metricsPort() },
       users: { registered: registered.size, locked, online },
       ...{ devices, connections, queues: driver.queues, ...counts },
       refusals: Object.fromEntries(refusals),

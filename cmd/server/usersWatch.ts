@@ -6,19 +6,30 @@ import type { Realm } from "./realm.ts";
 import { loadUsers, type UserEntries, type UsersFile } from "./users.ts";
 import { watchFile } from "./watch.ts";
 
+export interface UsersWatchOptions {
+  /** Called with every version that could be loaded, and how its file is called. */
+  readonly changed: (before: UserEntries, now: UserEntries, file: string) => void;
+  readonly log: Pick<Log, "error">;
+}
+
 /** Watches until it is disposed. */
 export class UsersWatch implements Disposable {
-  readonly #log: Pick<Log, "error">;
-  readonly #take: (users: UserEntries, file: string) => void;
+  readonly #options: UsersWatchOptions;
   #file: UsersFile;
+  #users: UserEntries;
   #watch: Disposable;
 
-  /** @param take is given each version of the users, and what its file is called */
-  constructor(file: UsersFile, log: Pick<Log, "error">, take: (users: UserEntries, file: string) => void) {
-    this.#log = log;
-    this.#take = take;
+  /** @param users what `file` holds now */
+  constructor(file: UsersFile, users: UserEntries, options: UsersWatchOptions) {
+    this.#options = options;
     this.#file = file;
+    this.#users = users;
     this.#watch = this.#watchOver(file);
+  }
+
+  /** Those in force. */
+  get users(): UserEntries {
+    return this.#users;
   }
 
   /** @throws config.invalid when another file is named and is not one of users */
@@ -32,7 +43,7 @@ export class UsersWatch implements Disposable {
           this.#watch[Symbol.dispose]();
           this.#watch = watch;
           this.#file = usersFile;
-          this.#take(users, usersFile.name);
+          this.#take(usersFile, users);
         },
         rollback: () => watch[Symbol.dispose](),
       };
@@ -50,13 +61,19 @@ export class UsersWatch implements Disposable {
     return watchFile({
       path: file.path,
       load: () => loadUsers(file),
-      changed: (users) => this.#take(users, file.name),
+      changed: (users) => this.#take(file, users),
       broken: ({ detail }) =>
-        this.#log.error("users.refused", {
+        this.#options.log.error("users.refused", {
           file: file.name,
           reason: detail,
           note: "the last good users stay",
         }),
     });
+  }
+
+  #take(file: UsersFile, users: UserEntries): void {
+    const before = this.#users;
+    this.#users = users;
+    this.#options.changed(before, users, file.name);
   }
 }

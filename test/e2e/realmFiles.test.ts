@@ -1,31 +1,13 @@
 /** Files that are not what they should be: one line, exit 2, and they are left as they are. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { snapshot } from "../support/folder.ts";
-import { RealmFolder } from "../support/runningRealm.ts";
+import { refusal } from "../support/refusal.ts";
+import { RealmFolder, RunningRealm } from "../support/runningRealm.ts";
 
 setDefaultTimeout(20_000);
 
 const SERVER = '{"version":1,"host":"127.0.0.1","port":4040,"privateKey":"keys/server.key","users":"users.json"}';
 const CLIENT = '{"version":1,"host":"127.0.0.1","port":4040,"publicKey":"keys/server.pub"}';
-
-/** Runs a program in a realm that `spoil` has changed: its one line. */
-async function refusal(
-  name: "server" | "client",
-  spoil: (folder: RealmFolder) => void,
-  args: readonly string[] = [],
-): Promise<string> {
-  using folder = new RealmFolder();
-  spoil(folder);
-  const before = snapshot(folder.path);
-  const { code, out, err } = await folder.run(name, args);
-  expect(err).toMatch(/^ims: [^\n]+\n$/);
-  expect([code, out]).toEqual([2, ""]);
-  const after = new Map(snapshot(folder.path));
-  after.delete("users.json.lock"); // empty, and it stays
-  expect(after).toEqual(new Map(before));
-  return err.slice(5, -1);
-}
 
 const JSON_FAULTS = [
   [
@@ -79,36 +61,60 @@ test.concurrent.each([
   expect(line).toStartWith(`sconf.json: ${key}: `);
 });
 
-test.concurrent.each(["sconf.json", "users.json", "keys/server.key"])(
-  "%s: not UTF-8, a folder, missing, a flood",
-  async (file) => {
-    const not = file.endsWith(".key") ? "not the private key of a server" : "not UTF-8 text; save it as UTF-8";
-    const broken = await refusal("server", (folder) => writeFileSync(folder.at(file), Uint8Array.of(0x22, 0xff, 0xfe)));
-    expect(broken).toStartWith(`${file}: ${not}`);
-    const empty = await refusal("server", (folder) => {
+test.concurrent.each([
+  ["server", "sconf.json", 65_537],
+  ["server", "users.json", 64 * 1024 * 1024 + 1],
+  ["server", "keys/server.key", 1025],
+  ["client", "config.json", 65_537],
+  ["client", "keys/server.pub", 1025],
+] as const)("%s: %s that is not UTF-8, a folder, a pipe, a flood", async (program, file, bytes) => {
+  const lineOf = (spoil: (path: string) => void): Promise<string> =>
+    refusal(program, (folder) => {
       rmSync(folder.at(file));
-      mkdirSync(folder.at(file));
+      spoil(folder.at(file));
     });
-    expect(empty).toBe(`${file}: not a file`);
-    if (file !== "sconf.json") {
-      const missing = await refusal("server", (folder) => rmSync(folder.at(file)));
-      const key = file === "users.json" ? "users" : "privateKey";
-      expect(missing).toBe(`sconf.json: ${key}: ${file}: cannot be read: no such file or folder`);
-    }
-    const flood = new Uint8Array(file === "users.json" ? 64 * 1024 * 1024 + 1 : 65_537);
-    expect(await refusal("server", (folder) => writeFileSync(folder.at(file), flood))).toContain(
-      `${file}: larger than`,
-    );
-  },
-);
+  const not = file.startsWith("keys/")
+    ? /^: not the (private|public) key of a server/
+    : /^: not UTF-8 text; save it as/;
+  const broken = await lineOf((path) => writeFileSync(path, Uint8Array.of(0x22, 0xff, 0xfe)));
+  expect(broken).toStartWith(file);
+  expect(broken.slice(file.length)).toMatch(not);
+  expect(await lineOf((path) => mkdirSync(path))).toStartWith(`${file}: not a file`);
+  expect(await lineOf((path) => Bun.spawnSync(["mkfifo", path]))).toStartWith(`${file}: not a file`);
+  expect(await lineOf((path) => writeFileSync(path, new Uint8Array(bytes)))).toStartWith(`${file}: larger than `);
+});
 
-test("CRLF line ends are no fault", async () => {
-  using folder = new RealmFolder();
-  for (const file of ["sconf.json", "users.json", "keys/server.key"]) {
-    writeFileSync(folder.at(file), readFileSync(folder.at(file), "utf8").replaceAll("\n", "\r\n"));
+test.concurrent.each([
+  ["server", "users.json", "sconf.json: users"],
+  ["server", "keys/server.key", "sconf.json: privateKey"],
+  ["client", "keys/server.pub", "config.json: publicKey"],
+] as const)("%s: %s that is missing: the line names the key that names it", async (program, file, key) => {
+  const line = await refusal(program, (folder) => rmSync(folder.at(file)));
+  expect(line).toStartWith(`${key}: ${file}: cannot be read: no such file or folder`);
+});
+
+test.concurrent.each([
+  ["server", "sconf.json", SERVER],
+  ["client", "config.json", CLIENT],
+] as const)("%s: %s torn at many places", async (program, file, text) => {
+  for (const part of [0.01, 0.1, 0.25, 0.4, 0.6, 0.75, 0.9, 0.995]) {
+    const torn = text.slice(0, Math.ceil(part * (text.length - 1)));
+    expect(await refusal(program, (folder) => writeFileSync(folder.at(file), torn))).toStartWith(`${file}: line 1: `);
   }
-  await using server = folder.program("server", []);
-  await server.untilText("server.listening");
+});
+
+test("CRLF line ends are line ends, in every file of both programs", async () => {
+  const folder = new RealmFolder();
+  const withCrlf = (...files: readonly string[]): void => {
+    for (const file of files) {
+      writeFileSync(folder.at(file), readFileSync(folder.at(file), "utf8").replaceAll(/\n|(?<=\{)(?!\n)/g, "\r\n"));
+      expect(readFileSync(folder.at(file), "utf8")).toContain("\r\n");
+    }
+  };
+  withCrlf("sconf.json", "users.json", "keys/server.key", "keys/server.pub");
+  await using realm = await RunningRealm.start({}, folder);
+  withCrlf("config.json");
+  expect(await realm.as("Bob", ["users"])).toMatchObject({ code: 0, err: "" });
 });
 
 const change = (folder: RealmFolder, edit: (text: string) => string): void =>
@@ -122,6 +128,55 @@ test.concurrent.each([0.02, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 0.999])(
     expect(await refusal("server", torn, ["user", "lock", "Alice"])).toMatch(/^users\.json: line \d+: /);
   },
 );
+
+const WRONG_TYPE = "expected an object with version, realm, users, found";
+
+test.concurrent.each([
+  ["a byte order mark", (text: string) => `\u{feff}${text}`, "begins with a byte order mark"],
+  ["nothing", () => "", "the file is empty"],
+  ["spaces", () => " \r\n\t ", "the file is empty"],
+  ["a list", (text: string) => `[${text}]`, `${WRONG_TYPE} a list`],
+  ["null", () => "null", `${WRONG_TYPE} null`],
+  ["text after the end", (text: string) => `${text}{}`, "line 42: expected the end of the file"],
+  ["a comma too many", (text: string) => text.replace(/\}\n {2}\]/, "},\n  ]"), "line 40: expected a value"],
+  ["a doubled key", (text: string) => text.replace("{", '{"version": 1,'), 'line 2: the key "version" is there twice'],
+  ["two epochs", (text: string) => text.replace("1\n", '1, "epoch": 2'), 'line 10: the key "epoch" is there twice'],
+  ["two by an escape", (text: string) => text.replace("1\n", '1, "\\u0065poch": 2'), 'line 10: the key "epoch" is'],
+  ["an unknown key", (text: string) => text.replace("{", '{"user": [],'), "user: unknown key; did you mean users?"],
+  [
+    "an unknown key of a user",
+    (text: string) => text.replace("1\n", '1, "admin": true'),
+    "users[0].admin: unknown key",
+  ],
+  ["__proto__", (text: string) => text.replace("{", '{"__proto__": {"users": []},'), "__proto__: unknown key"],
+  [
+    "__proto__ of a user",
+    (text: string) => text.replace('"name"', '"__proto__": {"status": "active"}, "name"'),
+    "users[0].__proto__: unknown key",
+  ],
+  [
+    "a missing key",
+    (text: string) => text.replace(/"realm": .*\n/, ""),
+    "realm: missing; expected 32 bytes of base64url",
+  ],
+  ["a user without a status", (text: string) => text.replace(/"status": .*\n/, ""), "users[0].status: missing; "],
+  ["users that are an object", (text: string) => text.replace("[", "{").replace("]", "}"), "line 5: expected a key"],
+  ["users that are a number", (text: string) => text.replace(/\[[\s\S]*\]/, "5"), "users: expected a list of at most"],
+  ["a user that is a text", (text: string) => text.replace("[", '["Zoe",'), "users[0]: expected an object with name, "],
+  ["an epoch that is a text", (text: string) => text.replace("1\n", '"1"\n'), "users[0].epoch: expected an integer"],
+  ["an epoch of another kind", (text: string) => text.replace("1\n", "1e400\n"), "users[0].epoch: expected an integer"],
+  [
+    "a record that is null",
+    (text: string) => text.replace(/"record": .*/, '"record": null,'),
+    "users[0].record: expected",
+  ],
+  ["another version", (text: string) => text.replace("1,", "2,"), "version: expected 1, "],
+  ["deep nesting", (text: string) => text.replace("[", "[".repeat(100_000)), "line 4: nested deeper than 8 levels"],
+  ["half a character", (text: string) => text.replace("Alice", "Al\\ud800ice"), "line 6: a string holds an escape"],
+])("users.json with %s, for a command that would write it", async (_what, edit, says) => {
+  const line = await refusal("server", (folder) => change(folder, edit), ["user", "lock", "Alice"]);
+  expect(line).toStartWith(`users.json: ${says}`);
+});
 
 test.concurrent.each([
   [
@@ -175,9 +230,4 @@ test.concurrent.each([
   ],
 ])("keys/server.pub that is %s", async (_what, spoil, says) => {
   expect(await refusal("client", spoil)).toStartWith(`keys/server.pub: ${says}`);
-});
-
-test("keys/server.pub that is missing: the file and the key that names it", async () => {
-  const says = "config.json: publicKey: keys/server.pub: cannot be read: no such file or folder";
-  expect(await refusal("client", (folder) => rmSync(folder.at("keys/server.pub")))).toBe(says);
 });

@@ -37,7 +37,7 @@ async function noticed(event: string, change: () => unknown): Promise<Record<str
 
 test("a user who is added can log in, and the others see the new name", async () => {
   await using alice = await realm.chat("Alice");
-  const password = realm.folder.setPassword("Frank", "the sixth");
+  const password = realm.folder.setPassword("Frank", "the sixth of us");
   expect(await realm.as("Frank", ["users"])).toEqual(REFUSED);
   await noticed("users.loaded", () => realm.folder.admin("user", "add", "Frank", "--password-file", password));
   alice.enter("/list");

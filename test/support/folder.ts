@@ -12,13 +12,13 @@ export function temporaryFolder(): Disposable & { readonly path: string; readonl
   };
 }
 
-/** Every file under `folder` with its mode and content, to see that nothing was touched. */
+/** Every file under `folder` with its mode, content and time of change, to see that nothing was touched. */
 export function snapshot(folder: string): ReadonlyMap<string, string> {
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort();
   return new Map(
     names.map((name) => {
       const stats = statSync(join(folder, name));
-      const content = stats.isFile() ? readFileSync(join(folder, name), "latin1") : "";
+      const content = stats.isFile() ? `${stats.mtimeMs} ${readFileSync(join(folder, name), "latin1")}` : "";
       return [name, `${stats.mode.toString(8)} ${content}`];
     }),
   );

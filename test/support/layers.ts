@@ -96,9 +96,14 @@ function mayImport(path: string, name: string): boolean {
   return layer === own || (MAY_IMPORT[own] ?? []).includes(layer) || EXCEPTIONS.has(`${path} -> ${name}`);
 }
 
+/** Whether an import is `one` package, or a file of it. */
+function isOf(one: string, name: string): boolean {
+  return name === one || name.startsWith(`${one}/`);
+}
+
 /** Noble in core/crypto, the platform in its native provider, nothing else in core; what is declared in cmd. */
 function mayUse(path: string, name: string): boolean {
-  if (!path.startsWith("core/")) return /^(?:node|bun):/.test(name) || CMD_PACKAGES.includes(name);
+  if (!path.startsWith("core/")) return /^(?:node|bun):/.test(name) || CMD_PACKAGES.some((one) => isOf(one, name));
   if (name.startsWith("@noble/")) return layerOf(path) === "core/crypto";
   return path === NATIVE && name.startsWith("node:");
 }

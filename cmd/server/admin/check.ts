@@ -15,8 +15,10 @@ import { printable } from "../../host/printable.ts";
 import { fingerprint, loadPublicKey } from "../../host/publicKey.ts";
 import type { WithConfig } from "../commandLine.ts";
 import { listenFailure } from "../listenFailure.ts";
+import { expectOwnPort, METRICS_HOST } from "../metricsPort.ts";
 import { expectSafeHost, openRealm, type Realm } from "../realm.ts";
 import { loadUsers } from "../users.ts";
+import { auditTrailLine, socketLine } from "./checkData.ts";
 
 /** Prints a line for each part. @returns 0 when a server would start, else 2 */
 export async function checkRealm(command: WithConfig, io: Io, env: Env): Promise<ExitCode> {
@@ -91,12 +93,26 @@ async function checkMachine(config: ServerConfig, cwd: string, part: Part): Prom
     running = expectDataFolder(config.data, name);
     return `${name}: ${running ? "in use by a running server" : "can be used"}`;
   });
-  await part(async () => {
-    const problem = await listenProblem(config);
-    if (problem === null) return `port ${config.port}: free`;
-    if (problem === "EADDRINUSE" && running) return `port ${config.port}: in use by a running server`;
-    throw listenFailure(problem, config);
+  if (statSync(config.data, { throwIfNoEntry: false })?.isDirectory() === true) {
+    await part(() => socketLine({ path: config.data, name }, running));
+    await part(() => auditTrailLine({ path: config.data, name }));
+  }
+  const { host, port, metricsPort } = config;
+  await part(() => portLine({ ...config, key: "port", host, port }, running));
+  if (metricsPort === 0) return;
+  await part(() => {
+    expectOwnPort(config);
+    return portLine({ ...config, key: "metricsPort", host: METRICS_HOST, port: metricsPort }, running);
   });
+}
+
+type Port = Pick<ServerConfig, "host" | "port" | "name"> & { readonly key: "port" | "metricsPort" };
+
+async function portLine(place: Port, running: boolean): Promise<string> {
+  const problem = await listenProblem(place);
+  if (problem === null) return `${place.key} ${place.port}: free`;
+  if (problem === "EADDRINUSE" && running) return `${place.key} ${place.port}: in use by a running server`;
+  throw listenFailure(problem, place);
 }
 
 /** Whether a server holds the folder. @throws config.invalid when it cannot be used */
@@ -117,7 +133,7 @@ function nearestExisting(path: string): string {
 }
 
 /** null when a server can listen, else the code of what is in the way. */
-function listenProblem({ host, port }: ServerConfig): Promise<string | null> {
+function listenProblem({ host, port }: Port): Promise<string | null> {
   return new Promise((resolve) => {
     const probe = createServer();
     probe.once("error", (error) => resolve(systemCode(error)));

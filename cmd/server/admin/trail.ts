@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Env } from "../../../core/env.ts";
+import type { UserName } from "../../../core/name.ts";
 import { shortPath } from "../../host/config.ts";
 import { systemReason } from "../../host/files.ts";
 import type { Io } from "../../host/io.ts";
@@ -29,7 +30,7 @@ export async function changeUsersAudited(
   { realm, io, env }: Administering,
   change: (users: UserEntries) => UserEntries,
 ): Promise<void> {
-  const { data, limits } = realm.config;
+  const { data } = realm.config;
   const told = !existsSync(data) || (await isServed(data));
   let lines: readonly string[] = [];
   await changeUsers(realm.usersFile, (users) => {
@@ -37,7 +38,16 @@ export async function changeUsersAudited(
     lines = userChanges(users, now).map(({ event, user }) => auditLine(env.nowMs(), event, { user }));
     return now;
   });
-  if (told) return;
+  if (!told) await append({ realm, io }, lines);
+}
+
+/** Tells the trail of something that a running server does not see. */
+export async function noteInTrail({ realm, io, env }: Administering, event: string, user: UserName): Promise<void> {
+  if (existsSync(realm.config.data)) await append({ realm, io }, [auditLine(env.nowMs(), event, { user })]);
+}
+
+async function append({ realm, io }: Omit<Administering, "env">, lines: readonly string[]): Promise<void> {
+  const { data, limits } = realm.config;
   const path = join(data, AUDIT_NAME);
   const { failure } = await appendLines(path, lines, limits.auditBytes);
   if (failure !== null) io.stderr.write(`ims: ${shortPath(path, io.cwd)}: not written: ${systemReason(failure)}\n`);

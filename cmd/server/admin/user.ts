@@ -4,22 +4,24 @@ import { CodedError } from "../../../core/errors.ts";
 import { finishRegistration, startRegistration } from "../../../core/kdc/register.ts";
 import { parseUserName, type UserName } from "../../../core/name.ts";
 import type { RegistrationRecord } from "../../../core/opaque/record.ts";
+import type { Secret } from "../../../core/secret.ts";
 import { usage } from "../../host/args.ts";
 import { EXIT, type ExitCode } from "../../host/exit.ts";
 import type { Io } from "../../host/io.ts";
-import { askNewPassword, readPassword } from "../../host/password.ts";
+import { askNewPassword, type PasswordCheck, readPassword } from "../../host/password.ts";
 import { Prompter } from "../../host/prompt.ts";
 import { Attempts } from "../attempts.ts";
 import type { LockCommand, PasswordCommand, RemoveCommand, UserCommand } from "../commandLine.ts";
 import { serverKeys } from "../keyring.ts";
+import { expectStrong } from "../passwordPolicy.ts";
 import { openRealm, type Realm } from "../realm.ts";
 import { loadUsers, type UserEntries, type UserEntry } from "../users.ts";
 import { listUsers } from "./listUsers.ts";
-import { type Administering, changeUsersAudited } from "./trail.ts";
+import { type Administering, changeUsersAudited, noteInTrail } from "./trail.ts";
 
 /**
- * @throws user.unknown, user.exists, name.invalid, password.invalid, host.interrupted, and what the files throw;
- * then nothing was changed
+ * @throws user.unknown, user.exists, name.invalid, password.invalid, password.weak, host.interrupted, and what the files
+ * throw; then nothing was changed
  */
 export async function userCommand(command: UserCommand, io: Io, env: Env): Promise<ExitCode> {
   using realm = openRealm(command, io, env.crypto);
@@ -62,9 +64,8 @@ interface Registering {
 }
 
 async function newRecord(command: PasswordCommand, registering: Registering): Promise<RegistrationRecord> {
-  const { realm, name, shown, io, env } = registering;
-  using password =
-    readPassword(command.password, io.cwd) ?? (await prompting(io, (prompter) => askNewPassword(prompter, shown)));
+  const { realm, name, env } = registering;
+  using password = await newPassword(command, registering);
   using keys = serverKeys(realm.keys, env.crypto);
   const { job, state } = startRegistration(env, { realm: keys.realm, keys: keys.opaque }, name, password);
   using unfinished = state;
@@ -72,6 +73,22 @@ async function newRecord(command: PasswordCommand, registering: Registering): Pr
   if (result.op !== "stretch") throw new Error("user: another result than the one asked for");
   using stretched = result.output;
   return finishRegistration(env, unfinished, stretched);
+}
+
+/** @throws password.weak, unless the command insists */
+async function newPassword(command: PasswordCommand, { name, shown, io }: Registering): Promise<Secret> {
+  const check: PasswordCheck = async (password) => {
+    if (!command.weak) await expectStrong(password, name);
+  };
+  const given = readPassword(command.password, io.cwd);
+  if (given === null) return await prompting(io, (prompter) => askNewPassword(prompter, shown, check));
+  try {
+    await check(given);
+    return given;
+  } catch (error) {
+    given[Symbol.dispose]();
+    throw error;
+  }
 }
 
 async function removeUser(command: RemoveCommand, { realm, io, env }: Administering): Promise<ExitCode> {
@@ -105,7 +122,10 @@ async function setActive(command: LockCommand, { realm, io, env }: Administering
     shown = user.name;
     return withUser(users, name, { ...user, active });
   });
-  if (active) withAttempts(realm, (attempts) => attempts.clear(name));
+  if (active) {
+    withAttempts(realm, (attempts) => attempts.clear(name));
+    await noteInTrail({ realm, io, env }, "user.cleared", name);
+  }
   io.stdout.write(`${shown} is ${active ? "active" : "locked"}.\n`);
   return EXIT.done;
 }

@@ -135,6 +135,19 @@ describe("a bad sconf.json is one line, exit 2, and stays as it is", () => {
   });
 });
 
+test("torn at any byte, both files are refused with their name", () => {
+  for (const [text, load, name] of [
+    [JSON.stringify(server, null, 2), loadServer, "sconf.json"],
+    [JSON.stringify(client, null, 2), loadClient, "config.json"],
+  ] as const) {
+    for (let length = 0; length < text.length; length += 1) {
+      const error = failure(() => load(text.slice(0, length)));
+      expect([error.code, error.detail.startsWith(`${name}: `)]).toEqual(["config.invalid", true]);
+    }
+    load(text);
+  }
+});
+
 test("CRLF line ends and all defaults", () => {
   const config = loadServer(JSON.stringify(server, null, 2).replaceAll("\n", "\r\n"));
   expect(config).toMatchObject({ host: "127.0.0.1", port: 4040, logLevel: "info", trustedProxies: [] });

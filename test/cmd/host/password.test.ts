@@ -1,6 +1,9 @@
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { closeSync, openSync, writeFileSync } from "node:fs";
-import { normalizePassword, readPassword } from "../../../cmd/host/password.ts";
+import { PassThrough, Writable } from "node:stream";
+import { askNewPassword, normalizePassword, type PasswordCheck, readPassword } from "../../../cmd/host/password.ts";
+import { Prompter } from "../../../cmd/host/prompt.ts";
+import { CodedError } from "../../../core/errors.ts";
 import type { Secret } from "../../../core/secret.ts";
 import { failure } from "../../support/codes.ts";
 import { temporaryFolder } from "../../support/folder.ts";
@@ -76,4 +79,69 @@ test("what cannot be read is one line", () => {
 
 test("half a character is no password", () => {
   expect(failure(() => normalizePassword("a\ud800")).detail).toBe("the password is not Unicode text");
+});
+
+describe("a new password that is asked for", () => {
+  /** Types `lines` ahead; passwords that end with "?" are weak. */
+  async function ask(lines: string, terminal: boolean) {
+    const input = new PassThrough();
+    let shown = "";
+    const output = new Writable({
+      write(chunk, _encoding, done) {
+        shown += String(chunk);
+        done();
+      },
+    });
+    const prompter = new Prompter({ input, output, terminal, interrupted: () => {} });
+    const seen: Secret[] = [];
+    const check: PasswordCheck = async (password) => {
+      seen.push(password);
+      await Promise.resolve();
+      if (textOf(password)?.endsWith("?") === true) throw new CodedError("password.weak", "this one is weak");
+    };
+    input.end(lines);
+    const outcome = await askNewPassword(prompter, "Zoe", check).then(
+      (password) => ({ result: textOf(password) }),
+      (error: CodedError) => ({ refused: `${error.code}: ${error.detail}` }),
+    );
+    prompter.close();
+    return { ...outcome, prompts: shown.split("\n").slice(0, -1), wiped: seen.map(({ wiped }) => wiped) };
+  }
+
+  const [NEW, AGAIN, WEAK] = ["New password for Zoe: ", "The same again: ", "this one is weak"];
+
+  test("on a terminal twice; a weak one is refused at once and asked for again", async () => {
+    expect(await ask("one?\rtwo?\rthree\rthree\r", true)).toEqual({
+      result: "three",
+      prompts: [NEW, WEAK, NEW, WEAK, NEW, AGAIN],
+      wiped: [true, true, false],
+    });
+  });
+
+  test("three times in all", async () => {
+    expect(await ask("one?\rtwo?\rthree?\rfour\rfour\r", true)).toEqual({
+      refused: "password.weak: this one is weak",
+      prompts: [NEW, WEAK, NEW, WEAK, NEW],
+      wiped: [true, true, true],
+    });
+  });
+
+  test("without a terminal once", async () => {
+    expect(await ask("one\n", false)).toEqual({ result: "one", prompts: [NEW], wiped: [false] });
+    expect(await ask("one?\ntwo\n", false)).toEqual({
+      refused: "password.weak: this one is weak",
+      prompts: [NEW],
+      wiped: [true],
+    });
+  });
+
+  test.each([
+    ["two that differ", "one\rtwo\r", "the two passwords differ; nothing was changed", [true]],
+    ["nothing", "\r", "the password is empty", []],
+    ["the end of input", "", "no password given", []],
+    ["the end of input instead of the second", "one\r", "the two passwords differ; nothing was changed", [true]],
+    ["a weak one, then nothing", "one?\r\r", "the password is empty", [true]],
+  ])("%s: not asked for again, and wiped", async (_what, lines, says, wiped) => {
+    expect(await ask(lines, true)).toMatchObject({ refused: `password.invalid: ${says}`, wiped });
+  });
 });

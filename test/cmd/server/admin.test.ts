@@ -3,40 +3,16 @@ import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "nod
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { lockFolder } from "../../../cmd/host/lock.ts";
-import { runAdmin } from "../../../cmd/server/admin.ts";
-import { Attempts } from "../../../cmd/server/attempts.ts";
-import { parseServerCommand } from "../../../cmd/server/commandLine.ts";
 import { listenFailure } from "../../../cmd/server/listenFailure.ts";
 import { openRealm } from "../../../cmd/server/realm.ts";
 import { loadUsers } from "../../../cmd/server/users.ts";
 import { nativeCrypto } from "../../../core/crypto/native.ts";
-import { parseUserName } from "../../../core/name.ts";
+import { newRealm, server } from "../../support/adminRealm.ts";
 import { rejection } from "../../support/codes.ts";
-import { countedEnv } from "../../support/demoRealm.ts";
 import { snapshot, temporaryFolder } from "../../support/folder.ts";
 import { recordedIo } from "../../support/io.ts";
 
-const NOW = Date.UTC(2026, 4, 6, 7, 8, 9, 10);
-
-/** Runs `server ...words` in `cwd`, with `typed` on stdin. */
-async function server(cwd: string, words: string, typed = "") {
-  const io = recordedIo(cwd, { typed });
-  const command = parseServerCommand(words.split(" "));
-  if (command.kind === "run" || command.kind === "help" || command.kind === "version") throw new Error("not admin");
-  const exit = await runAdmin(command, io, countedEnv(`${cwd} ${words}`, NOW));
-  await Bun.sleep(0);
-  return { exit, out: io.out(), err: io.err() };
-}
-
 const mode = (path: string): number => statSync(path).mode & 0o777;
-
-async function newRealm() {
-  const folder = temporaryFolder();
-  await server(folder.path, "init --port 1");
-  const config = JSON.parse(readFileSync(folder.at("sconf.json"), "utf8"));
-  writeFileSync(folder.at("sconf.json"), JSON.stringify({ ...config, port: 0 }));
-  return folder;
-}
 
 function users(cwd: string) {
   using realm = openRealm({}, recordedIo(cwd), nativeCrypto);
@@ -46,48 +22,6 @@ function users(cwd: string) {
 const list = async (cwd: string) => (await server(cwd, "user list --json")).out;
 const line = (name: string, status: string, epoch: number): string =>
   `{"type":"user","name":"${name}","status":"${status}","changedAt":"2026-05-06T07:08:09.010Z","epoch":${epoch},"failedInDay":0,"failedInHour":0,"underFire":false}\n`;
-
-describe("failed logins", () => {
-  const alice = { user: parseUserName("alice"), prefix: "192.0.2.0/24" };
-
-  async function attacked(failures: number) {
-    const folder = await newRealm();
-    for (const name of ["Alice", "bob"]) await server(folder.path, `user add ${name}`, "a long enough pass phrase\n");
-    mkdirSync(folder.at("data"));
-    using attempts = Attempts.open(folder.at("data"));
-    attempts.prove(alice, attempts.count(alice, true, NOW - 2), NOW - 2);
-    for (let at = 0; at < failures; at += 1) attempts.count(alice, true, NOW - 1);
-    return folder;
-  }
-
-  const last = '"lastFailedAt":"2026-05-06T07:08:09.009Z","lastFailedFrom":"192.0.2.0/24"';
-
-  test.each([
-    [3, false, ""],
-    [100, true, "; served only where they have logged in before"],
-  ])("list shows %d of them", async (failures, underFire, more) => {
-    using folder = await attacked(failures);
-    const [first = "", second = ""] = (await list(folder.path)).split("\n");
-    const counts = `"failedInDay":${failures},"failedInHour":${failures},"underFire":${underFire},${last}}`;
-    expect(first).toEndWith(counts);
-    expect(`${second}\n`).toBe(line("bob", "active", 1));
-    expect((await server(folder.path, "user list")).out.split("\n")[0]).toEndWith(
-      `  ${failures} failed in a day, last 2026-05-06T07:08:09.009Z from 192.0.2.0/24${more}`,
-    );
-  });
-
-  test("unlock forgets them, and keeps where the user logs in from; remove forgets that too", async () => {
-    using folder = await attacked(9);
-    const history = () => {
-      using attempts = Attempts.open(folder.at("data"));
-      return attempts.historyOf(alice, NOW);
-    };
-    expect((await server(folder.path, "user unlock alice")).out).toBe("Alice is active.\n");
-    expect(history()).toEqual({ here: 0, lastHereMs: 0, inHour: 0, known: true });
-    await server(folder.path, "user remove alice --yes");
-    expect(history()).toEqual({ here: 0, lastHereMs: 0, inHour: 0, known: false });
-  });
-});
 
 describe("server init", () => {
   test("makes a realm that passes its own check, private where it must be", async () => {
@@ -146,16 +80,16 @@ describe("server user", () => {
   test("add, passwd, lock, unlock, list, remove", async () => {
     using folder = await newRealm();
     const cwd = folder.path;
-    writeFileSync(folder.at("pw"), "pizza\n");
+    writeFileSync(folder.at("pw"), "the moon over a pizza\n");
     expect(await server(cwd, "user add Alice --password-file pw")).toEqual({
       ...{ exit: 0, out: "Alice is registered.\n", err: "" },
     });
-    expect((await server(cwd, "user add bob", "secret\n")).err).toBe("New password for bob: \n");
+    expect((await server(cwd, "user add bob", "a secret of our own\n")).err).toBe("New password for bob: \n");
     expect(await list(cwd)).toBe(`${line("Alice", "active", 1)}${line("bob", "active", 1)}`);
     const records = () => Array.from(users(cwd).values(), ({ record }) => record.toHex());
     const before = records();
 
-    expect((await server(cwd, "user passwd ALICE", "fudge\n")).out).toBe("Alice has a new password.\n");
+    expect((await server(cwd, "user passwd ALICE --weak", "fudge\n")).out).toBe("Alice has a new password.\n");
     expect((await server(cwd, "user lock BOB")).out).toBe("bob is locked.\n");
     expect(await list(cwd)).toBe(`${line("Alice", "active", 2)}${line("bob", "locked", 1)}`);
     const after = records();
@@ -171,6 +105,8 @@ describe("server user", () => {
     ["user add a/b", "name.invalid", ""],
     ["user add carol", "password.invalid", ""],
     ["user add carol", "password.invalid", "\n"],
+    ["user add carol", "password.weak", "pizza\n"],
+    ["user add carol --weak", "password.invalid", "\n"],
     ["user add carol --password-file no", "config.invalid", ""],
     ["user add carol --config no.json", "config.invalid", ""],
     ["user passwd carol", "user.unknown", "pw\n"],
@@ -185,7 +121,7 @@ describe("server user", () => {
 
   test("a name in other capitals is taken; removing without a terminal needs --yes", async () => {
     using folder = await newRealm();
-    await server(folder.path, "user add Alice", "pizza\n");
+    await server(folder.path, "user add Alice --weak", "pizza\n");
     const error = await rejection(server(folder.path, "user add ALICE", "pizza\n"));
     expect([error.code, error.detail]).toEqual([
       "user.exists",
@@ -261,9 +197,14 @@ describe("server check", () => {
     ]);
     const lock = lockFolder(folder.at("data"));
     const running = await check(folder.path);
-    expect([running.exit, running.lines.slice(-2)]).toEqual([
+    expect([running.exit, running.lines.slice(-4)]).toEqual([
       0,
-      ["ok   data: in use by a running server", `ok   port ${port}: in use by a running server`],
+      [
+        "ok   data: in use by a running server",
+        "ok   data/admin.sock: a running server does not answer",
+        "ok   data/audit.jsonl: not there yet",
+        `ok   port ${port}: in use by a running server`,
+      ],
     ]);
     lock[Symbol.dispose]();
     await new Promise((resolve) => taken.close(resolve));

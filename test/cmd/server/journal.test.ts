@@ -83,10 +83,10 @@ describe("refusals", () => {
     journal.refused(guess({ cause: null }));
     expect(logged).toEqual([
       { level: "debug", event: "connection.ended", address: "192.0.2.1" },
-      { level: "info", event: "login.failed", code: "connection.lost", user, address: "192.0.2.1" },
+      { level: "info", event: "login.failed", code: "login.unproved", user, address: "192.0.2.1" },
     ]);
-    expect(audited).toEqual([{ event: "login.failed", code: "connection.lost", user, prefix: "192.0.2.0/24" }]);
-    expect([...journal.counts.refusals]).toEqual([["connection.lost", 1]]);
+    expect(audited).toEqual([{ event: "login.failed", code: "login.unproved", user, prefix: "192.0.2.0/24" }]);
+    expect([...journal.counts.refusals]).toEqual([["login.unproved", 1]]);
     journal[Symbol.dispose]();
   });
 

@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 afterEach(() => metrics.close());
 
-const open = (metricsPort: number): void => metrics.open({ metricsPort, port: 1, name: "sconf.json" });
+const open = (metricsPort: number): void => metrics.prepare({ metricsPort, port: 1, name: "sconf.json" }).commit();
 const get = (port: number, path = "/metrics", method = "GET"): Promise<Response> =>
   fetch(`http://127.0.0.1:${port}${path}`, { method });
 
@@ -57,6 +57,16 @@ test("it moves to another port, and to none", async () => {
   expect(get(second)).rejects.toThrow();
 });
 
+test("a move that is taken back leaves it where it was", async () => {
+  const [first, second] = [await freePort(), await freePort()];
+  open(first);
+  const change = metrics.prepare({ metricsPort: second, port: 1, name: "sconf.json" });
+  expect([(await get(first)).status, (await get(second)).status]).toEqual([200, 200]);
+  change.rollback();
+  expect([metrics.port, (await get(first)).status]).toEqual([first, 200]);
+  expect(get(second)).rejects.toThrow();
+});
+
 test("a port in use is an error that names the key, and it stays where it was", async () => {
   const taken = createServer();
   const busy = await freePort();
@@ -71,23 +81,18 @@ test("a port in use is an error that names the key, and it stays where it was", 
   await new Promise((resolve) => taken.close(resolve));
 });
 
+test("what is made ready and taken back was never there", async () => {
+  const [first, second] = [await freePort(), await freePort()];
+  open(first);
+  metrics.prepare({ metricsPort: second, port: 1, name: "sconf.json" }).rollback();
+  expect([metrics.port, (await get(first)).status]).toEqual([first, 200]);
+  expect(get(second)).rejects.toThrow();
+});
+
 test("it never shares the port of the users", () => {
   const detail = "sconf.json: metricsPort: 4040 is the port of the server; take another, or 0";
   const place = { port: 4040, metricsPort: 4040, name: "sconf.json" };
   expect(failure(() => expectOwnPort(place))).toMatchObject({ code: "config.invalid", detail });
-  expect(failure(() => metrics.open(place))).toMatchObject({ code: "config.invalid", detail });
+  expect(failure(() => metrics.prepare(place))).toMatchObject({ code: "config.invalid", detail });
   expectOwnPort({ ...place, port: 0, metricsPort: 0 });
-});
-
-test("made ready for another port, it listens on both until that is put in force or taken back", async () => {
-  const [first, second, third] = [await freePort(), await freePort(), await freePort()];
-  open(first);
-  const ready = metrics.prepare({ metricsPort: second, port: 1, name: "sconf.json" });
-  expect([(await get(first)).status, (await get(second)).status, metrics.port]).toEqual([200, 200, first]);
-  ready.commit();
-  expect(get(first)).rejects.toThrow();
-  metrics.prepare({ metricsPort: third, port: 1, name: "sconf.json" }).rollback();
-  metrics.prepare({ metricsPort: 0, port: 1, name: "sconf.json" }).rollback();
-  expect(get(third)).rejects.toThrow();
-  expect([(await get(second)).status, metrics.port]).toEqual([200, second]);
 });

@@ -43,7 +43,9 @@ test("a key that is not there is called by its short name, and by what names it"
   using place = demo({ privateKey: "keys/other.key" });
   expect(failure(place.open)).toMatchObject({
     code: "config.invalid",
-    detail: "here/sconf.json: privateKey: here/keys/other.key: cannot be read: no such file or folder",
+    detail: expect.stringMatching(
+      /^here\/sconf\.json: privateKey: here\/keys\/other\.key: cannot be read: no such file or folder; put the key /,
+    ),
   });
 });
 

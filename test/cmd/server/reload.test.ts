@@ -33,7 +33,11 @@ beforeEach(() => {
     if (refuse !== null) throw refuse;
     return { commit: () => void applied.push(config), rollback: () => {} };
   };
-  reload = reloader(running, { load, parts: [part], log: { error: note }, journal: { administration: note } });
+  reload = reloader(running, {
+    ...{ load, parts: [part] },
+    loaded: (fields) => note("config.loaded", fields),
+    refused: (fields) => note("config.refused", fields),
+  });
 });
 afterEach(() => {
   running[Symbol.dispose]();

@@ -1,11 +1,13 @@
 import { afterEach, beforeEach, expect, test } from "bun:test";
-import { copyFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { hostEnv } from "../../../cmd/host/env.ts";
 import { folderIsLocked, lockFolder } from "../../../cmd/host/lock.ts";
+import { askStatus } from "../../../cmd/server/adminSocket.ts";
 import { run, type Signals } from "../../../cmd/server/run.ts";
 import { rejection } from "../../support/codes.ts";
+import { parseExposition, plainValue } from "../../support/exposition.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 import { freePort } from "../../support/freePort.ts";
 import { recordedIo } from "../../support/io.ts";
@@ -148,6 +150,52 @@ test("a port in use, another server's folder, a demo key for everybody: refused,
   const lock = lockFolder(folder.at("data"));
   expect(await rejection(start().ended)).toMatchObject({ code: "file.locked" });
   lock[Symbol.dispose]();
+  const server = start();
+  await server.logged("server.listening");
+  server.signal("SIGTERM");
+  expect(await server.ended).toBe(0);
+});
+
+test("an operator is told the status and the metrics while it runs, at its socket and its port alone", async () => {
+  const metricsPort = await freePort();
+  configure({ metricsPort });
+  const server = start();
+  const { port, fingerprint } = await server.logged("server.listening");
+  const status = JSON.parse(await askStatus(folder.at("data"), folder.path));
+  const users = { registered: 5, locked: 0, online: 0 };
+  expect(status).toMatchObject({
+    type: "status",
+    pid: process.pid,
+    fingerprint,
+    port,
+    metricsPort,
+    users,
+    sessions: [],
+  });
+  const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+  expect(plainValue(parseExposition(metrics), "ims_users_registered")).toBe(5);
+  for (const path of ["/metrics", "/status"]) {
+    expect((await fetch(`http://127.0.0.1:${port}${path}`)).status).toBe(404);
+  }
+  server.signal("SIGTERM");
+  expect(await server.ended).toBe(0);
+  expect(existsSync(folder.at("data/admin.sock"))).toBe(false);
+  expect(fetch(`http://127.0.0.1:${metricsPort}/metrics`)).rejects.toThrow();
+});
+
+test("a port for the metrics that is in use: refused, and nothing is held", async () => {
+  const metricsPort = await freePort();
+  const taken = createServer();
+  await new Promise<void>((resolve) => taken.listen({ port: metricsPort, host: "127.0.0.1" }, resolve));
+  configure({ metricsPort });
+  expect(await rejection(start().ended)).toMatchObject({
+    code: "port.busy",
+    detail: `sconf.json: metricsPort: ${metricsPort} is in use; stop what uses it or take another`,
+  });
+  await new Promise((resolve) => taken.close(resolve));
+  writeFileSync(folder.at("data/admin.sock"), "");
+  expect(await rejection(start().ended)).toMatchObject({ code: "file.failed" });
+  rmSync(folder.at("data/admin.sock"));
   const server = start();
   await server.logged("server.listening");
   server.signal("SIGTERM");

@@ -20,7 +20,7 @@ const timeOf = (ms: number): string => new Date(START_MS + ms).toISOString();
 function reportOf(rig: Rig, registered: Users = users): StatusReport {
   return new StatusReport({
     ...{ driver: rig.driver, users: () => registered as UserEntries, nowMs: () => rig.env.nowMs() },
-    ...{ fingerprint: "SHA256:abc", host: () => "127.0.0.1", port: () => 4040, metricsPort: () => 0 },
+    ...{ fingerprint: "SHA256:abc", place: () => ({ host: "127.0.0.1", port: 4040 }), metricsPort: () => 0 },
     journal: { counts: { logins: 5, logouts: 3, faults: 0, refusals: new Map([["door.full", 2]]) } },
     audit: { figures: { lines: 1, dropped: 0 } },
   });

@@ -203,3 +203,13 @@ describe("stop", () => {
     expect(proved.goodbye()).toBe("server.stopping");
   });
 });
+
+test("the server names whom it holds a session key for and since when, until they have gone", () => {
+  const [alice, bob] = pair();
+  const rowOf = ({ connection, address }: RawPeer) => ({ connection, ...address, since: START_MS });
+  expect(bench.server.sessions()).toEqual([rowOf(alice), rowOf(bob)]); // and nothing more: no key
+  bob.send({ kind: "logout" });
+  expect(bench.server.sessions()).toEqual([rowOf(alice)]);
+  bench.handle({ kind: "stop" });
+  expect(bench.server.sessions()).toEqual([]);
+});
