@@ -6,7 +6,8 @@
  *
  * So a few are held. When there are hardly any beside them, the port is closed and those held are let go for the work
  * of this machine. Sessions go on. What strangers hold without a WebSocket the platform ends 12 s after it was accepted;
- * then the port is opened again.
+ * then the port is opened again. The port of the metrics, which only this machine can reach, is closed as well when that is
+ * not enough.
  */
 import { closeSync, openSync } from "node:fs";
 import { devNull } from "node:os";
@@ -14,6 +15,7 @@ import { CodedError } from "../../core/errors.ts";
 import type { Log } from "../host/log.ts";
 import type { Listener } from "./listener.ts";
 import { descriptors } from "./machine.ts";
+import type { MetricsPort } from "./metricsPort.ts";
 
 /** Held while there is no trouble: enough for a database, the files of a reload and a few who administer. */
 const RESERVE = 24;
@@ -36,6 +38,7 @@ export interface Descriptors {
 
 export interface GuardOptions {
   readonly listener: Pick<Listener, "isOpen" | "connections" | "close" | "reopen">;
+  readonly metrics: Pick<MetricsPort, "close" | "reopen">;
   readonly log: Pick<Log, "warn" | "info">;
   readonly nowMs: () => number;
   readonly descriptors?: Descriptors;
@@ -75,9 +78,12 @@ export class DescriptorGuard implements Disposable {
 
   /** Closes the port, opens it, or leaves it as it is. */
   look(): void {
-    if (!this.#options.listener.isOpen) this.#tryReopen();
-    else if (!this.#canOpen(FEW)) this.#closePort();
-    else this.#noteCalm();
+    const { listener, metrics } = this.#options;
+    const enough = this.#canOpen(FEW);
+    if (enough && listener.isOpen) this.#noteCalm();
+    else if (enough) this.#tryReopen();
+    else if (listener.isOpen) this.#closePort();
+    else metrics.close();
   }
 
   #lookLater(): void {
@@ -103,8 +109,14 @@ export class DescriptorGuard implements Disposable {
 
   #tryReopen(): void {
     if (!this.#canOpen(ENOUGH - this.#reserve.length)) return;
+    const { listener, metrics } = this.#options;
     try {
-      this.#options.listener.reopen();
+      metrics.reopen();
+    } catch {
+      // whoever reads them can wait
+    }
+    try {
+      listener.reopen();
     } catch {
       return; // somebody else has the port: later, then
     }

@@ -35,11 +35,13 @@ let log: Line[];
 let nowMs: number;
 let isOpen: boolean;
 let portIsTaken: boolean;
+let metricsOpen: boolean;
 beforeEach(() => {
   log = [];
   nowMs = 0;
   isOpen = true;
   portIsTaken = false;
+  metricsOpen = true;
 });
 
 function guardOf(pool: Pool): DescriptorGuard {
@@ -56,6 +58,14 @@ function guardOf(pool: Pool): DescriptorGuard {
       reopen: () => {
         if (portIsTaken) throw new Error("EADDRINUSE");
         isOpen = true;
+      },
+    },
+    metrics: {
+      close: () => {
+        metricsOpen = false;
+      },
+      reopen: () => {
+        metricsOpen = true;
       },
     },
     log: { warn: note, info: note },
@@ -99,6 +109,20 @@ describe("a guard of the descriptors", () => {
     pool.strangers = 200 - 64;
     guard.look();
     expect([isOpen, pool.free]).toEqual([true, 64 - 24]);
+  });
+
+  test("closes the port of the metrics, too, when it is there that descriptors go", () => {
+    const pool = new Pool(200);
+    using guard = guardOf(pool);
+    pool.strangers = 200 - 24;
+    guard.look();
+    expect([isOpen, metricsOpen]).toEqual([false, true]);
+    pool.strangers = 200;
+    guard.look();
+    expect([isOpen, metricsOpen]).toEqual([false, false]);
+    pool.strangers = 100;
+    guard.look();
+    expect([isOpen, metricsOpen]).toEqual([true, true]);
   });
 
   test("tries again while the port cannot be had", () => {
