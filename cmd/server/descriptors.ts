@@ -26,6 +26,8 @@ const ENOUGH = 64;
 const LOOK_MS = 100;
 /** While there is trouble: what floods a port that is open again is stopped sooner. */
 const PRESSED_LOOK_MS = 20;
+/** A port that was closed stays so for a moment: who comes back at once makes us do this five times a second, no more. */
+const REST_MS = 200;
 /** Trouble is over when the port has been open for so long. */
 const CALM_MS = 5000;
 
@@ -108,8 +110,9 @@ export class DescriptorGuard implements Disposable {
   }
 
   #tryReopen(): void {
+    const { listener, metrics, nowMs } = this.#options;
+    if (this.#trouble !== null && nowMs() - this.#trouble.lastMs < REST_MS) return;
     if (!this.#canOpen(ENOUGH - this.#reserve.length)) return;
-    const { listener, metrics } = this.#options;
     try {
       metrics.reopen();
     } catch {
@@ -120,7 +123,7 @@ export class DescriptorGuard implements Disposable {
     } catch {
       return; // somebody else has the port: later, then
     }
-    if (this.#trouble !== null) this.#trouble.lastMs = this.#options.nowMs();
+    if (this.#trouble !== null) this.#trouble.lastMs = nowMs();
     this.#reserve.push(...this.#take(RESERVE - this.#reserve.length));
   }
 

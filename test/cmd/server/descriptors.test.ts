@@ -103,10 +103,15 @@ describe("a guard of the descriptors", () => {
     using guard = guardOf(pool);
     pool.strangers = 200 - 24;
     guard.look();
+    nowMs = 200;
     pool.strangers = 200 - 63;
     guard.look();
     expect(isOpen).toBe(false);
     pool.strangers = 200 - 64;
+    nowMs = 199;
+    guard.look();
+    expect(isOpen).toBe(false); // it was closed only just now
+    nowMs = 200;
     guard.look();
     expect([isOpen, pool.free]).toEqual([true, 64 - 24]);
   });
@@ -121,6 +126,7 @@ describe("a guard of the descriptors", () => {
     guard.look();
     expect([isOpen, metricsOpen]).toEqual([false, false]);
     pool.strangers = 100;
+    nowMs = 200;
     guard.look();
     expect([isOpen, metricsOpen]).toEqual([true, true]);
   });
@@ -175,6 +181,7 @@ describe("a guard of the descriptors", () => {
     for (let tries = 0; isOpen && tries < 100; tries += 1) await Bun.sleep(20);
     expect(isOpen).toBe(false);
     pool.strangers = 0;
+    nowMs = 200;
     for (let tries = 0; !isOpen && tries < 100; tries += 1) await Bun.sleep(20);
     expect(isOpen).toBe(true);
   });
