@@ -30,16 +30,19 @@ export class Rig {
   readonly env: FixedEnv = { ...fixedEnv("rig", quickCrypto) };
   readonly driver: Driver;
   readonly journal = new RecordedJournal();
+  /** May be changed at any time. */
+  readonly throttle: { -readonly [K in keyof Throttling]: Throttling[K] };
   readonly #peerEnv = fixedEnv("peers", quickCrypto);
   readonly #realm: TestRealm;
 
   constructor(realm: TestRealm, users: Users, limits: Partial<Limits> = {}, throttle: Partial<Throttling> = {}) {
     this.#realm = realm;
+    this.throttle = { ...LENIENT, ...throttle };
     this.driver = new Driver(this.env, realm.keys, {
       users,
       limits: { ...PATIENT, ...limits },
       journal: this.journal,
-      throttle: { ...LENIENT, ...throttle },
+      throttle: this.throttle,
     });
   }
 
