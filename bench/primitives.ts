@@ -102,8 +102,8 @@ export function addOprf(recorder: Recorder, randomBytes: RandomBytes): void {
   recorder.add("OPRF evaluation", () => oprfEvaluate(key, blinded));
 }
 
-/** User and system time of this process, all threads, for one round of `calls`. */
-async function cpuUsOf(calls: readonly Call[], forMs: number): Promise<number> {
+/** User and system time of this process, all threads, for one round of `calls`; one round at least is made. */
+export async function cpuUsOf(calls: readonly Call[], forMs: number): Promise<number> {
   const round = async (): Promise<void> => {
     for (const call of calls) {
       const result = call();
@@ -113,7 +113,7 @@ async function cpuUsOf(calls: readonly Call[], forMs: number): Promise<number> {
   for (const until = performance.now() + forMs / 4; performance.now() < until; ) await round();
   const before = process.cpuUsage();
   let rounds = 0;
-  for (const until = performance.now() + forMs; performance.now() < until; rounds += 1) await round();
+  for (const until = performance.now() + forMs; rounds === 0 || performance.now() < until; rounds += 1) await round();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / rounds;
 }

@@ -1,23 +1,57 @@
-/** What the operating system says of a process. Linux only: `/proc`. */
-import { existsSync, readFileSync } from "node:fs";
+/** What the operating system says of a process. Linux with glibc only. */
+import { dlopen, ptr } from "bun:ffi";
+import { readFileSync } from "node:fs";
 
-/** `USER_HZ`: what `/proc` counts in, on every Linux architecture that Bun runs on. */
-const TICKS_PER_SECOND = 100;
+/** The CPU clock of a process: its id, inverted, and the kind of clock in the low bits (`clock_getcpuclockid(3)`). */
+const PROCESS_CLOCK = 2;
 
-export function canMeasure(): boolean {
-  return existsSync("/proc/self/stat");
+/** @throws when this system has no such clocks */
+function openClocks(): (pid: number) => number {
+  const { symbols } = dlopen("libc.so.6", { clock_gettime: { args: ["i32", "ptr"], returns: "i32" } });
+  return (pid) => {
+    const time = new BigInt64Array(2);
+    if (symbols.clock_gettime((~pid << 3) | PROCESS_CLOCK, ptr(time)) !== 0) throw new Error(`no process ${pid}`);
+    return Number(time[0]) * 1e3 + Number(time[1]) / 1e6;
+  };
 }
 
-/** User and system time of all its threads so far, in steps of 10 ms (proc(5), fields 14 and 15). */
+let clocks: ((pid: number) => number) | null = null;
+
+/** User and system time of all its threads so far, those that have ended too. */
 export function cpuMs(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return ((Number(fields[11]) + Number(fields[12])) * 1000) / TICKS_PER_SECOND;
+  clocks ??= openClocks();
+  return clocks(pid);
 }
 
-/** Resident memory, and the part of it that is not files, in MiB. */
-export function memoryMiB(pid: number): { readonly resident: number; readonly anonymous: number } {
+export interface Memory {
+  readonly residentKiB: number;
+  /** The part of it that is not files. */
+  readonly anonymousKiB: number;
+}
+
+export function memoryOf(pid: number): Memory {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
-  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]) / 1024;
-  return { resident: field("VmRSS"), anonymous: field("RssAnon") };
+  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, "m").exec(status)?.[1]);
+  return { residentKiB: field("VmRSS"), anonymousKiB: field("RssAnon") };
+}
+
+const CALM_CHECK_MS = 250;
+const CALM_SHARE = 0.005;
+
+/** Its memory once that stays as it is for a second, or at the latest after `patienceMs`. */
+export async function calmMemory(pid: number, patienceMs: number): Promise<Memory> {
+  const seen = [memoryOf(pid)];
+  for (const until = performance.now() + patienceMs; performance.now() < until; ) {
+    await Bun.sleep(CALM_CHECK_MS);
+    seen.unshift(memoryOf(pid));
+    const last = seen.slice(0, 1000 / CALM_CHECK_MS + 1).map(({ residentKiB }) => residentKiB);
+    const calm = Math.max(...last) - Math.min(...last) < CALM_SHARE * Math.max(...last);
+    if (calm && last.length > 1000 / CALM_CHECK_MS) break;
+  }
+  return memoryOf(pid);
+}
+
+/** How many files, and so sockets, a process of ours may have open. */
+export function openFilesMax(): number {
+  return Number(/^Max open files\s+(\d+)/m.exec(readFileSync("/proc/self/limits", "utf8"))?.[1]);
 }

@@ -32,7 +32,6 @@ const NUMBER_FIELDS = [
   "needed",
   "port",
   "prefixes",
-  "times",
   "users",
 ] as const;
 

@@ -6,13 +6,16 @@
  *
  * So a few are held. When there are hardly any beside them, the port is closed and those held are let go for the work
  * of this machine. Sessions go on. What strangers hold without a WebSocket the platform ends 12 s after it was accepted;
- * then the port is opened again.
+ * then the port is opened again. The port of the metrics, which only this machine can reach, is closed as well when that is
+ * not enough.
  */
 import { closeSync, openSync } from "node:fs";
 import { devNull } from "node:os";
 import { CodedError } from "../../core/errors.ts";
 import type { Log } from "../host/log.ts";
 import type { Listener } from "./listener.ts";
+import { descriptors } from "./machine.ts";
+import type { MetricsPort } from "./metricsPort.ts";
 
 /** Held while there is no trouble: enough for a database, the files of a reload and a few who administer. */
 const RESERVE = 24;
@@ -23,6 +26,8 @@ const ENOUGH = 64;
 const LOOK_MS = 100;
 /** While there is trouble: what floods a port that is open again is stopped sooner. */
 const PRESSED_LOOK_MS = 20;
+/** A port that was closed stays so for a moment: who comes back at once makes us do this five times a second, no more. */
+const REST_MS = 200;
 /** Trouble is over when the port has been open for so long. */
 const CALM_MS = 5000;
 
@@ -35,6 +40,7 @@ export interface Descriptors {
 
 export interface GuardOptions {
   readonly listener: Pick<Listener, "isOpen" | "connections" | "close" | "reopen">;
+  readonly metrics: Pick<MetricsPort, "close" | "reopen">;
   readonly log: Pick<Log, "warn" | "info">;
   readonly nowMs: () => number;
   readonly descriptors?: Descriptors;
@@ -74,9 +80,12 @@ export class DescriptorGuard implements Disposable {
 
   /** Closes the port, opens it, or leaves it as it is. */
   look(): void {
-    if (!this.#options.listener.isOpen) this.#tryReopen();
-    else if (!this.#canOpen(FEW)) this.#closePort();
-    else this.#noteCalm();
+    const { listener, metrics } = this.#options;
+    const enough = this.#canOpen(FEW);
+    if (enough && listener.isOpen) this.#noteCalm();
+    else if (enough) this.#tryReopen();
+    else if (listener.isOpen) this.#closePort();
+    else metrics.close();
   }
 
   #lookLater(): void {
@@ -101,13 +110,20 @@ export class DescriptorGuard implements Disposable {
   }
 
   #tryReopen(): void {
+    const { listener, metrics, nowMs } = this.#options;
+    if (this.#trouble !== null && nowMs() - this.#trouble.lastMs < REST_MS) return;
     if (!this.#canOpen(ENOUGH - this.#reserve.length)) return;
     try {
-      this.#options.listener.reopen();
+      metrics.reopen();
+    } catch {
+      // whoever reads them can wait
+    }
+    try {
+      listener.reopen();
     } catch {
       return; // somebody else has the port: later, then
     }
-    if (this.#trouble !== null) this.#trouble.lastMs = this.#options.nowMs();
+    if (this.#trouble !== null) this.#trouble.lastMs = nowMs();
     this.#reserve.push(...this.#take(RESERVE - this.#reserve.length));
   }
 
@@ -115,7 +131,11 @@ export class DescriptorGuard implements Disposable {
     const { listener, log, nowMs } = this.#options;
     if (this.#trouble === null || nowMs() - this.#trouble.lastMs < CALM_MS) return;
     const { sinceMs, times, lastMs } = this.#trouble;
-    log.info("descriptors.recovered", { connections: listener.connections, times, ms: Math.round(lastMs - sinceMs) });
+    log.info("descriptors.recovered", {
+      connections: listener.connections,
+      count: times,
+      ms: Math.round(lastMs - sinceMs),
+    });
     this.#trouble = null;
   }
 
@@ -142,7 +162,7 @@ export class DescriptorGuard implements Disposable {
 }
 
 /** Says so when the system allows fewer descriptors than the configuration allows connections. */
-export function warnOfFew(log: Pick<Log, "warn">, connections: number, allowed = allowedDescriptors()): void {
+export function warnOfFew(log: Pick<Log, "warn">, connections: number, allowed = descriptors()?.max ?? null): void {
   const needed = connections + ENOUGH;
   if (allowed === null || allowed >= needed) return;
   log.warn("descriptors.few", {
@@ -150,11 +170,4 @@ export function warnOfFew(log: Pick<Log, "warn">, connections: number, allowed =
     needed,
     note: "limits.connections is more than the system allows; raise the limit of open files (ulimit -n, LimitNOFILE)",
   });
-}
-
-/** How many this process may have open; null where the platform does not tell. */
-export function allowedDescriptors(): number | null {
-  const report = process.report.getReport() as { readonly userLimits?: Record<string, { readonly soft?: unknown }> };
-  const soft = report.userLimits?.open_files?.soft;
-  return typeof soft === "number" ? soft : null;
 }

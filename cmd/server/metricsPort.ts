@@ -20,14 +20,16 @@ export function expectOwnPort({ port, metricsPort, name }: Place): void {
 export class MetricsPort {
   readonly #text: () => string;
   #server: Bun.Server<undefined> | null = null;
+  /** What it was given last. */
+  #given: Pick<Place, "metricsPort" | "name"> = { metricsPort: 0, name: "" };
 
   constructor(text: () => string) {
     this.#text = text;
   }
 
-  /** Where it listens; 0 when it does not. */
+  /** Where it listens, unless it is closed; 0 for nowhere. */
   get port(): number {
-    return this.#server?.port ?? 0;
+    return this.#given.metricsPort;
   }
 
   /** Makes ready to listen on `metricsPort`, or on no port at all when that is 0. @throws port.busy, config.invalid */
@@ -40,14 +42,22 @@ export class MetricsPort {
       commit: () => {
         this.close();
         this.#server = server;
+        this.#given = config;
       },
       rollback: () => void server?.stop(true),
     };
   }
 
+  /** Ends all connections, and takes none until `reopen`. */
   close(): void {
     void this.#server?.stop(true);
     this.#server = null;
+  }
+
+  /** Listens again, if it was given a port. @throws port.busy, config.invalid */
+  reopen(): void {
+    const { metricsPort, name } = this.#given;
+    if (metricsPort !== 0) this.#server ??= this.#listen(metricsPort, name);
   }
 
   #listen(port: number, name: string): Bun.Server<undefined> {

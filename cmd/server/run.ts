@@ -67,7 +67,10 @@ export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Pro
     ...{ users: () => usersWatch.users, place: () => listener.place },
   });
   const listener = open(config, driver, journal);
-  using _guard = new DescriptorGuard({ listener, log, nowMs: () => performance.now() });
+  using _guard = new DescriptorGuard({
+    ...{ listener, metrics: operating.metrics, log },
+    nowMs: () => performance.now(),
+  });
   journal.administration("server.listening", {
     ...listener.place,
     users: users.size,
@@ -78,6 +81,7 @@ export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Pro
   warnOfFew(log, config.limits.connections);
   const follow = ({ config: { logLevel, limits } }: Realm): Change =>
     simpleChange(() => {
+      journal.sumUp(); // so that what was not said at the old level is said anew at the next
       logOptions.level = logLevel;
       audit.maxBytes = limits.auditBytes;
       driver.setLimits(limits);

@@ -61,9 +61,14 @@ export class Server {
 
   /** Whom a session key is held for. */
   sessions(): readonly SessionInfo[] {
-    return Array.from(this.#connections).flatMap(([connection, { session }]) =>
-      session === null ? [] : [{ connection, user: session.user, device: session.device, since: session.since }],
-    );
+    const sessions: SessionInfo[] = [];
+    for (const connection of this.#online.connections()) {
+      const session = this.#connections.get(connection)?.session;
+      if (session == null) continue;
+      const { user, device, since } = session;
+      sessions.push({ connection, user, device, since });
+    }
+    return sessions;
   }
 
   /** Deals with one event. A fault of a peer ends its connection; a plain `Error` is ours, and leaves the others be. */

@@ -1,6 +1,16 @@
 /** SIGHUP has the server read `sconf.json` again, while somebody is logged in who must not notice. */
 import { afterAll, afterEach, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { freePort } from "../support/freePort.ts";
 import type { Program } from "../support/programs.ts";
 import { type LogLine, RunningRealm } from "../support/runningRealm.ts";
@@ -134,16 +144,48 @@ test("port and host: newcomers find the new place, and nobody the old one", asyn
 });
 
 test("logLevel, at once", async () => {
-  const ended = (): number => realm.log.filter(({ event }) => event === "connection.ended").length;
-  (await RawSocket.open(realm.port))[Symbol.dispose]();
-  await loaded({ logLevel: "debug" }, "logLevel");
-  (await RawSocket.open(realm.port))[Symbol.dispose]();
-  await realm.logged("connection.ended");
-  await loaded({}, "logLevel");
-  const before = ended();
-  (await RawSocket.open(realm.port))[Symbol.dispose]();
-  await loaded({}, "nothing");
-  expect(ended()).toBe(before);
+  await using own = await RunningRealm.start();
+  const hangUpWith = (change: Record<string, unknown>): void => {
+    own.folder.changeServerConfig(change);
+    own.server.kill("SIGHUP");
+  };
+  hangUpWith({ logLevel: "debug" });
+  await own.logged("config.loaded", { changed: "logLevel" });
+  (await RawSocket.open(own.port))[Symbol.dispose]();
+  await own.logged("connection.ended", { level: "debug" });
+  using _one = await RawSocket.open(own.port);
+  hangUpWith({ logLevel: "error", limits: { connections: 1 } });
+  const full = async (): Promise<boolean> => (await fetch(`http://127.0.0.1:${own.port}/ims`)).status === 503;
+  while (!(await full())) await Bun.sleep(20);
+  hangUpWith({ logLevel: "info", limits: {} });
+  await own.logged("config.loaded", { changed: "logLevel, limits.connections" });
+  expect(own.log.map(({ event, code }) => code ?? event)).not.toContain("door.full"); // at info
+});
+
+test("metricsPort: another, and none", async () => {
+  const [port, busy] = [await freePort(), realm.port];
+  const metrics = async (): Promise<number> =>
+    await fetch(`http://127.0.0.1:${port}/metrics`).then(
+      ({ status }) => status,
+      () => 0,
+    );
+  await loaded({ metricsPort: port }, "metricsPort");
+  expect(await metrics()).toBe(200);
+  expect(await reload({ metricsPort: port, port: busy, limits: { connections: 0 } })).toMatchObject({
+    event: "config.refused",
+  });
+  expect(await metrics()).toBe(200);
+  await loaded({}, "metricsPort");
+  expect(await metrics()).toBe(0);
+});
+
+test("limits.auditBytes", async () => {
+  const trail = realm.folder.at("data/audit.jsonl");
+  await realm.logged("user.login", { user: "bob" });
+  while (!existsSync(trail)) await Bun.sleep(20);
+  appendFileSync(trail, `${" ".repeat(70_000)}\n`);
+  await loaded({ limits: { auditBytes: 65_536 } }, "limits.auditBytes");
+  while (!existsSync(realm.folder.at("data/audit.jsonl.1"))) await Bun.sleep(20); // the next line begins another file
 });
 
 test("limits.connections, limits.connectionsPerAddress and trustedProxies", async () => {
@@ -213,13 +255,12 @@ test("users: another file, which is then the one that is watched", async () => {
   expect((await realm.as("Eric", ["users"])).code).toBe(0);
 });
 
-test("many in a row, and at the same time as logins: the last one counts", async () => {
+test("many in a row: logins that are under way go on, and the last one counts", async () => {
   const logins = Promise.all(["Chris", "Dana"].map(async (user) => (await realm.as(user, ["users"])).code));
-  for (let times = 0; times < 10; times += 1) {
-    await reload({ limits: { frameBytes: times % 2 === 0 ? 20_480 : 65_536 } });
-  }
-  await loaded({ limits: { connectionsPerAddress: 2 } }, "limits.connectionsPerAddress");
+  for (let times = 0; times < 20; times += 1) await reload({ limits: { loginsInWork: 8 + (times % 2) } });
+  expect(await logins).toEqual([0, 0]);
+  for (let times = 0; times < 10; times += 1) await reload({ limits: { frameBytes: 20_480 + times } }); // a new socket each
+  await loaded({ limits: { connectionsPerAddress: 2 } }, "limits.connectionsPerAddress, limits.frameBytes");
   using refused = await RawSocket.open(realm.port);
   expect(refused.status).toBe(429);
-  expect(await logins).toEqual([0, 0]);
 });

@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { snapshot } from "../support/folder.ts";
+import { bareEnv, executable, Watched } from "../support/programs.ts";
 import { RealmFolder, RunningRealm } from "../support/runningRealm.ts";
 import { RawSocket, ScriptedClient } from "../support/stranger.ts";
 
@@ -84,6 +85,34 @@ test.each(["SIGTERM", "SIGINT"] as const)("%s: everybody is told, exit 0, the po
     const probe = createServer().once("error", reject);
     probe.listen({ port: own.port, host: "127.0.0.1" }, () => probe.close(() => resolve()));
   });
+});
+
+test("a hang-up on a terminal: read again while it is there, the end when it has gone", async () => {
+  using folder = new RealmFolder();
+  let shown = "";
+  const server = Bun.spawn([executable("server")], {
+    cwd: folder.path,
+    env: bareEnv(),
+    terminal: {
+      data: (_terminal, bytes) => {
+        shown += new TextDecoder().decode(bytes);
+      },
+    },
+  });
+  const shows = (event: string): Promise<true> =>
+    new Watched().until(
+      () => shown.includes(event) || null,
+      () => `${event} in ${shown}`,
+    ) as Promise<true>;
+  try {
+    await shows("server.listening");
+    server.kill("SIGHUP");
+    await shows("config.loaded");
+    server.terminal?.close();
+    expect(await server.exited).toBe(0);
+  } finally {
+    server.kill("SIGKILL");
+  }
 });
 
 test("while it stops, nobody comes in any more, and what is on its way still arrives", async () => {

@@ -202,6 +202,27 @@ describe("the audit trail", () => {
     await own.startAgain();
   });
 
+  test("a flood of refusals from many places is a few lines of log and trail, which add up", async () => {
+    await using own = await RunningRealm.start();
+    const places = Array.from({ length: 200 }, (_, index) => `127.0.${index}.1`);
+    for (const localAddress of places) {
+      using socket = await RawSocket.open(own.port, { localAddress });
+      socket.send(new Uint8Array(10));
+      expect(await socket.ended()).toBe(4103);
+    }
+    const { refusals } = await statusOf(own.folder);
+    expect(refusals).toEqual({ "wire.version": places.length });
+    await own.stop();
+    for (const [lines, most] of [
+      [own.log, 4],
+      [trailOf(own.folder), 36],
+    ] as const) {
+      const refused = lines.filter(({ event }) => event === "connection.refused");
+      expect(refused.length).toBeLessThanOrEqual(most);
+      expect(refused.reduce((sum, { count }: Line) => sum + Number(count ?? 1), 0)).toBe(places.length);
+    }
+  });
+
   test("a full file makes place for the next while users log in, and no line is lost or doubled", async () => {
     const auditBytes = 65_536;
     const folder = new RealmFolder({ limits: { auditBytes } });
@@ -253,4 +274,25 @@ describe("the audit trail", () => {
     for (const line of readFileSync(folder.at("data/audit.jsonl"), "utf8").split("\n").slice(0, -1)) JSON.parse(line);
     folder[Symbol.dispose]();
   });
+});
+
+test("a reload moves the metrics, and is in the trail; one that cannot have its port is refused as a whole", async () => {
+  await using own = await RunningRealm.start();
+  const [first, taken] = [await freePort(), metricsPort];
+  const metricsAt = async (port: number): Promise<number> =>
+    await fetch(`http://127.0.0.1:${port}/metrics`).then(
+      ({ status }) => status,
+      () => 0,
+    );
+  own.folder.changeServerConfig({ metricsPort: first });
+  own.server.kill("SIGHUP");
+  expect(await own.logged("config.loaded")).toMatchObject({ changed: "metricsPort" });
+  expect([await metricsAt(first), (await statusOf(own.folder)).metricsPort]).toEqual([200, first]);
+  own.folder.changeServerConfig({ metricsPort: taken, limits: { devicesPerUser: 1 } });
+  own.server.kill("SIGHUP");
+  expect(await own.logged("config.refused")).toMatchObject({ reason: expect.stringContaining("metricsPort: ") });
+  expect([await metricsAt(first), (await statusOf(own.folder)).metricsPort]).toEqual([200, first]);
+  await own.stop();
+  const reloads = trailOf(own.folder).filter(({ event }) => String(event).startsWith("config."));
+  expect(reloads).toMatchObject([{ event: "config.loaded", changed: "metricsPort" }]);
 });

@@ -19,6 +19,9 @@ export class Talk implements AsyncDisposable {
   private constructor(users: readonly [ScriptedClient, ScriptedClient]) {
     this.#users = users;
     this.#spoken = this.#speak();
+    this.#spoken.catch(() => {
+      this.#over = true;
+    });
   }
 
   /** Alice and Bob of the demo realm. */
@@ -51,7 +54,8 @@ export class Talk implements AsyncDisposable {
   /** Waits until so many more have been exchanged. */
   async more(count: number): Promise<void> {
     const enough = this.texts + count;
-    await this.#users[0].until(() => this.texts >= enough, `${count} texts`);
+    await this.#users[0].until(() => this.texts >= enough || this.#over, `${count} texts`);
+    if (this.#over) await this.#spoken;
   }
 
   /** Fails when a text did not arrive. */

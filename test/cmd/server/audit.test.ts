@@ -29,7 +29,7 @@ const lines = (): Record<string, unknown>[] =>
 
 test("what is noted is in the file a moment later, with its time, and nothing that is not listed", async () => {
   await using audit = trail();
-  audit.note("user.login", { user: "alice", prefix: "192.0.2.0/24", to: "bob" } as LogFields);
+  audit.note("user.login", { user: "alice", prefix: "192.0.2.0/24", address: "192.0.2.7", to: "bob" } as LogFields);
   await new Watched().until(
     () => audit.figures.lines === 1,
     () => "a line",

@@ -35,11 +35,13 @@ let log: Line[];
 let nowMs: number;
 let isOpen: boolean;
 let portIsTaken: boolean;
+let metricsOpen: boolean;
 beforeEach(() => {
   log = [];
   nowMs = 0;
   isOpen = true;
   portIsTaken = false;
+  metricsOpen = true;
 });
 
 function guardOf(pool: Pool): DescriptorGuard {
@@ -56,6 +58,14 @@ function guardOf(pool: Pool): DescriptorGuard {
       reopen: () => {
         if (portIsTaken) throw new Error("EADDRINUSE");
         isOpen = true;
+      },
+    },
+    metrics: {
+      close: () => {
+        metricsOpen = false;
+      },
+      reopen: () => {
+        metricsOpen = true;
       },
     },
     log: { warn: note, info: note },
@@ -93,12 +103,32 @@ describe("a guard of the descriptors", () => {
     using guard = guardOf(pool);
     pool.strangers = 200 - 24;
     guard.look();
+    nowMs = 200;
     pool.strangers = 200 - 63;
     guard.look();
     expect(isOpen).toBe(false);
     pool.strangers = 200 - 64;
+    nowMs = 199;
+    guard.look();
+    expect(isOpen).toBe(false); // it was closed only just now
+    nowMs = 200;
     guard.look();
     expect([isOpen, pool.free]).toEqual([true, 64 - 24]);
+  });
+
+  test("closes the port of the metrics, too, when it is there that descriptors go", () => {
+    const pool = new Pool(200);
+    using guard = guardOf(pool);
+    pool.strangers = 200 - 24;
+    guard.look();
+    expect([isOpen, metricsOpen]).toEqual([false, true]);
+    pool.strangers = 200;
+    guard.look();
+    expect([isOpen, metricsOpen]).toEqual([false, false]);
+    pool.strangers = 100;
+    nowMs = 200;
+    guard.look();
+    expect([isOpen, metricsOpen]).toEqual([true, true]);
   });
 
   test("tries again while the port cannot be had", () => {
@@ -131,7 +161,7 @@ describe("a guard of the descriptors", () => {
     expect(events()).toEqual(["descriptors.low"]);
     nowMs += 1;
     guard.look();
-    expect(log.slice(1)).toEqual([["descriptors.recovered", { connections: 3, times: 5, ms: 9000 }]]);
+    expect(log.slice(1)).toEqual([["descriptors.recovered", { connections: 3, count: 5, ms: 9000 }]]);
     nowMs += 10_000;
     guard.look();
     expect(log).toHaveLength(2);
@@ -151,6 +181,7 @@ describe("a guard of the descriptors", () => {
     for (let tries = 0; isOpen && tries < 100; tries += 1) await Bun.sleep(20);
     expect(isOpen).toBe(false);
     pool.strangers = 0;
+    nowMs = 200;
     for (let tries = 0; !isOpen && tries < 100; tries += 1) await Bun.sleep(20);
     expect(isOpen).toBe(true);
   });

@@ -77,6 +77,15 @@ describe("refusals", () => {
     journal[Symbol.dispose]();
   });
 
+  test("a cause that was said once is said at once again when all has been summed up", () => {
+    const { journal, logged } = keeping();
+    journal.refused(stranger());
+    journal.sumUp();
+    journal.refused(stranger({ address: "192.0.2.9" }));
+    expect(logged.map(({ address }) => address)).toEqual(["192.0.2.1", "192.0.2.9"]);
+    journal[Symbol.dispose]();
+  });
+
   test("whoever goes by themselves is none, unless in the middle of a login", () => {
     const { journal, logged, audited } = keeping();
     journal.refused(stranger({ cause: null }));

@@ -89,6 +89,21 @@ test("what is made ready and taken back was never there", async () => {
   expect(get(second)).rejects.toThrow();
 });
 
+test("closed, it ends what is open, keeps its place, and opens there again; without a port there is none", async () => {
+  const port = await freePort();
+  open(port);
+  metrics.close();
+  expect(get(port)).rejects.toThrow();
+  expect(metrics.port).toBe(port);
+  metrics.reopen();
+  metrics.reopen();
+  expect((await get(port)).status).toBe(200);
+  open(0);
+  metrics.reopen();
+  expect(metrics.port).toBe(0);
+  expect(get(port)).rejects.toThrow();
+});
+
 test("it never shares the port of the users", () => {
   const detail = "sconf.json: metricsPort: 4040 is the port of the server; take another, or 0";
   const place = { port: 4040, metricsPort: 4040, name: "sconf.json" };

@@ -1,6 +1,6 @@
 /** Strangers who connect, as many as they can, and then do nothing, or next to nothing. */
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { allowedDescriptors } from "../../../cmd/server/descriptors.ts";
+import { descriptors } from "../../../cmd/server/machine.ts";
 import { Crowd, loopback, UPGRADE } from "../../support/crowd.ts";
 import { processCost, reportFigures } from "../../support/figures.ts";
 import { encodeFrame, OPCODE } from "../../support/frames.ts";
@@ -12,7 +12,7 @@ const SLOW = process.env.SLOW === "1";
 setDefaultTimeout(SLOW ? 240_000 : 60_000);
 
 /** As many as this process, and a server started by it, may have open. */
-const ALLOWED = allowedDescriptors() ?? 1000;
+const ALLOWED = descriptors()?.max ?? 1000;
 const IDLE = Math.min(SLOW ? 10_000 : 2000, ALLOWED - 500);
 const PER_ADDRESS = 8;
 /** More than any text takes, and less than a server needs that does not get its turn. */

@@ -60,6 +60,7 @@ test("no descriptor is left: sessions and administration go on without a spin, a
   realm.folder.changeServerConfig({ limits: { loginsInWork: 9 } });
   realm.server.kill("SIGHUP");
   expect(await realm.logged("config.loaded")).toMatchObject({ changed: "limits.loginsInWork" });
+  expect(JSON.parse(await realm.folder.admin("status", "--json"))).toMatchObject({ devices: 2, connections: 2 });
   await talk.more(20);
   const held = crowd.open;
 

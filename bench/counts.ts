@@ -1,0 +1,49 @@
+/** How much is measured: enough to trust the figures, or just enough to see that there are any. */
+
+export interface Counts {
+  readonly starts: number;
+  /** After a start, until nothing happens any more. */
+  readonly restMs: number;
+  /** How long each primitive is timed. */
+  readonly primitiveMs: number;
+  /** Before anything counts: the compiler has to see the code run. */
+  readonly warmUpLogins: number;
+  readonly logins: number;
+  readonly tickets: number;
+  /** Everything that is compared is done so many times in turn; the median counts. */
+  readonly rounds: number;
+  readonly pairs: number;
+  /** Of each pair in one round. */
+  readonly messages: number;
+  readonly idle: number;
+  /** How long memory may take to come to rest. */
+  readonly calmMs: number;
+}
+
+export const FULL: Counts = {
+  starts: 5,
+  restMs: 1000,
+  primitiveMs: 200,
+  warmUpLogins: 300,
+  logins: 200,
+  tickets: 2000,
+  rounds: 5,
+  pairs: 50,
+  messages: 400,
+  idle: 10_000,
+  calmMs: 10_000,
+};
+
+export const QUICK: Counts = {
+  starts: 1,
+  restMs: 0,
+  primitiveMs: 1,
+  warmUpLogins: 2,
+  logins: 8,
+  tickets: 50,
+  rounds: 1,
+  pairs: 2,
+  messages: 50,
+  idle: 100,
+  calmMs: 0,
+};
