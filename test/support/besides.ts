@@ -3,6 +3,9 @@ import { join } from "node:path";
 import { Program } from "./programs.ts";
 import type { RealmFolder } from "./runningRealm.ts";
 
+/** What it is asked for may be much. */
+const ANSWER_MS = 120_000;
+
 /** Starts `test/support/<name>.ts` with one argument; it answers each line with a line of JSON. */
 export class Besides implements AsyncDisposable {
   readonly #program: Program;
@@ -19,10 +22,8 @@ export class Besides implements AsyncDisposable {
     this.#program.write(`${line}\n`);
     const wanted = this.#read;
     this.#read += 1;
-    const text = await this.#program.until(
-      ({ out }) => out.split("\n").slice(0, -1)[wanted] ?? null,
-      `an answer to ${line}`,
-    );
+    const answer = ({ out }: Program): string | null => out.split("\n").slice(0, -1)[wanted] ?? null;
+    const text = await this.#program.until(answer, `an answer to ${line}`, ANSWER_MS);
     return JSON.parse(text) as T;
   }
 

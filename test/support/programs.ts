@@ -117,10 +117,11 @@ export class Program {
   }
 
   /** What `look` finds in the output so far, as soon as it finds something. */
-  until<T>(look: (program: this) => T | null | false, what: string): Promise<T> {
+  until<T>(look: (program: this) => T | null | false, what: string, patienceMs = PATIENCE_MS): Promise<T> {
     return this.#watched.until(
       () => look(this),
       () => `${what} of "${this.#label}"; stdout ${JSON.stringify(this.#out)}, stderr ${JSON.stringify(this.#err)}`,
+      patienceMs,
     );
   }
 
