@@ -91,6 +91,7 @@ test("a session that does not read is cut alone, with its code in the log and th
   });
   expect(after.sessions.map(({ user }) => user).toSorted()).toEqual(["alice", "bob", "dana"]);
   expect([after.queues.sendBytes, after.faults]).toEqual([0, 0]);
+  expect(after.refusals).toEqual({ "server.slowReader": 1 });
   await realm.stop();
   expect(readFileSync(realm.folder.at("data/audit.jsonl"), "utf8")).toMatch(
     /"event":"user.logout","code":"server.slowReader",[^\n]*"user":"chris"/,
