@@ -9,12 +9,21 @@ import { ScriptedClient } from "./stranger.ts";
 /** Between an answer and the next text. */
 const PAUSE_MS = 10;
 
+export interface Lap {
+  readonly texts: number;
+  readonly medianMs: number;
+  readonly p99Ms: number;
+  readonly longestMs: number;
+}
+
 export class Talk implements AsyncDisposable {
   readonly #users: readonly [ScriptedClient, ScriptedClient];
   readonly #spoken: Promise<void>;
   #over = false;
   #longestMs = 0;
   #texts = 0;
+  /** Since the last lap. */
+  #waitsMs: number[] = [];
 
   private constructor(users: readonly [ScriptedClient, ScriptedClient]) {
     this.#users = users;
@@ -46,6 +55,14 @@ export class Talk implements AsyncDisposable {
     return this.#texts;
   }
 
+  /** How long texts have taken since the last time this was asked. */
+  lap(): Lap {
+    const sorted = this.#waitsMs.toSorted((a, b) => a - b);
+    this.#waitsMs = [];
+    const at = (share: number): number => Math.round((sorted[Math.floor(share * (sorted.length - 1))] ?? 0) * 10) / 10;
+    return { texts: sorted.length, medianMs: at(0.5), p99Ms: at(0.99), longestMs: at(1) };
+  }
+
   /** Waits until so many more have been exchanged. */
   async more(count: number): Promise<void> {
     const enough = this.#texts + count;
@@ -75,7 +92,9 @@ export class Talk implements AsyncDisposable {
       await from.until(() => from.notices.some((notice) => "id" in notice && notice.id === id), `text ${turn}`);
       const notice = from.notices.find((one) => "id" in one && one.id === id);
       if (notice?.kind !== "delivered") throw new Error(`text ${turn} was not delivered`);
-      this.#longestMs = Math.max(this.#longestMs, performance.now() - began);
+      const waitMs = performance.now() - began;
+      this.#longestMs = Math.max(this.#longestMs, waitMs);
+      this.#waitsMs.push(waitMs);
       this.#texts += 1;
       for (const user of this.#users) user.notices.length = 0;
       await Bun.sleep(PAUSE_MS);
