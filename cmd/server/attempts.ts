@@ -18,7 +18,7 @@ import { GUESS_MEMORY_MS, GUESS_SUMMARIES_MAX, KNOWN_PREFIX_MS } from "../../cor
 import type { UserName } from "../../core/name.ts";
 import { sqliteReason } from "../host/sqlite.ts";
 
-const FILE = "attempts.db";
+export const ATTEMPTS_NAME = "attempts.db";
 const VERSION = 1;
 /** How long a process waits for the other that writes at this moment. */
 const BUSY_MS = 1000;
@@ -69,7 +69,7 @@ export class Attempts implements Disposable {
 
   /** Opens the counts of a data folder, which must exist. @throws file.failed naming the file and what to do */
   static open(folder: string): Attempts {
-    const path = join(folder, FILE);
+    const path = join(folder, ATTEMPTS_NAME);
     try {
       closeSync(openSync(path, "a", 0o600));
       const attempts = new Attempts(new Database(path, { readwrite: true, create: false }), path);
@@ -86,7 +86,7 @@ export class Attempts implements Disposable {
 
   /** As `open`, for a look; null when nobody has ever logged in, or tried to. Makes no file. */
   static openExisting(folder: string): Attempts | null {
-    return existsSync(join(folder, FILE)) ? Attempts.open(folder) : null;
+    return existsSync(join(folder, ATTEMPTS_NAME)) ? Attempts.open(folder) : null;
   }
 
   #prepare(): void {
