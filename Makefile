@@ -6,7 +6,7 @@
 ## build     dist/server and dist/client
 ## test      set up, build, and run all tests
 ## e2e       only the tests that run the executables
-## slow      all tests, with the long random runs
+## slow      all tests, with the long random runs and ten minutes of traffic
 ## cover     all tests, and how much of each file they reach
 ## check     format, lint, types, import rules, lockfile
 ## bench     what the server costs, beside a bare relay, in three minutes (JSON lines on stdout)

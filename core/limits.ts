@@ -81,6 +81,8 @@ export const PUZZLE_MAX_BITS = 22;
 export const WAITING_FRAMES_MAX = 4;
 /** Bytes that wait for a peer who does not read, before it is cut. */
 export const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
+/** Likewise for all peers together, and again for what waits of all sessions: a small machine has 512 MiB. */
+export const BACKLOGS_MAX_BYTES = 64 * 1024 * 1024;
 /** Without any movement for this long, pings included, a connection is dead. */
 export const IDLE_SECONDS = 60;
 /** Changes of presence within this time are told together: no person notices, and a crowd that logs in costs less. */

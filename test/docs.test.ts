@@ -3,12 +3,15 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { Glob } from "bun";
+import { DEFAULT_LIMITS } from "../cmd/host/config.ts";
+import { listedFields } from "../cmd/host/log.ts";
 import { metricsText } from "../cmd/server/metrics.ts";
 import type { SessionRow } from "../cmd/server/status.ts";
 import { LABELS, LOGIN_SUITE } from "../core/crypto/labels.ts";
 import { ERRORS } from "../core/errors.ts";
 import * as limits from "../core/limits.ts";
 import { CLIENT_MESSAGES, SERVER_MESSAGES } from "../core/wire/messages.ts";
+import { loggedLevels, serverEvents } from "./support/events.ts";
 import { parseExposition } from "./support/exposition.ts";
 import { codeSpans, headings, links, section, tableRows } from "./support/markdown.ts";
 import { FIGURES } from "./support/statusFigures.ts";
@@ -66,8 +69,11 @@ describe("the tables of PROTOCOL and the code list the same", () => {
 
 describe("OPERATIONS and the code list the same", () => {
   const operations = read("docs/OPERATIONS.md");
-  const rows = tableRows(operations).filter(([name]) => coded(name) !== "");
-  const isMetric = ([name]: readonly string[]): boolean => coded(name).startsWith("ims_");
+  /** The rows of the tables from that heading to the next one. */
+  const rowsOf = (heading: string): readonly (readonly string[])[] => {
+    const [, text = ""] = operations.split(`\n### ${heading}\n`);
+    return tableRows(text.split(/^#/m)[0] ?? "").filter(([name]) => coded(name) !== "");
+  };
 
   test("fields of a status", () => {
     const session: SessionRow = { user: "", device: "", since: "", prefix: "" };
@@ -77,13 +83,33 @@ describe("OPERATIONS and the code list the same", () => {
       return inner === undefined ? [name] : Object.keys(FIGURES[inner] ?? {}).map((key) => `${name}.${key}`);
     });
     const sessions = ["sessions", ...Object.keys(session).map((key) => `sessions[].${key}`)];
-    const listed = rows.filter((row) => !isMetric(row)).map(([name]) => coded(name));
-    expect(listed).toEqual([...fields, ...sessions]);
+    expect(rowsOf("Status as JSON").map(([name]) => coded(name))).toEqual([...fields, ...sessions]);
   });
 
   test("metrics: name and type", () => {
     const families = Array.from(parseExposition(metricsText(FIGURES)), ([name, { type }]) => [name, type]);
-    expect(rows.filter(isMetric).map(([name, type = ""]) => [coded(name), type])).toEqual(families);
+    expect(rowsOf("Metrics").map(([name, type = ""]) => [coded(name), type])).toEqual(families);
+  });
+
+  test("events, their levels, and fields that a log has", () => {
+    const rows = rowsOf("Events");
+    const listed = rows.map(([event]) => coded(event));
+    expect(listed.toSorted()).toEqual([...serverEvents()]);
+    const levels = new Map(rows.map(([event, level]) => [coded(event), level]));
+    for (const [event, level] of loggedLevels()) expect([event, levels.get(event)]).toEqual([event, level]);
+    const fields = rows.flatMap(([, , , cell = ""]) => codeSpans(cell));
+    const known = (field: string): boolean => [0, ""].some((value) => field in listedFields({ [field]: value }));
+    expect(fields.filter((field) => !known(field))).toEqual([]);
+    expect(fields.length).toBeGreaterThan(rows.length);
+  });
+});
+
+describe("README and the code list the same", () => {
+  const rows = tableRows(read("README.md")).filter(([name]) => coded(name).startsWith("limits."));
+
+  test("limits and their defaults", () => {
+    const listed = rows.map(([name, value]) => [coded(name), number(value)]);
+    expect(listed).toEqual(Object.entries(DEFAULT_LIMITS).map(([name, value]) => [`limits.${name}`, value]));
   });
 });
 

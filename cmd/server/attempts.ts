@@ -2,8 +2,9 @@
  * `data/attempts.db`: guesses that were not proved, and where users have logged in from. It outlives a restart, and more than
  * one process may use it: `server user list` and `unlock` do so beside a running server.
  *
- * One row is one guess. Guesses at names that nobody has are kept like the others, but only so many of them: whoever makes
- * the server forget one has failed 50,000 logins elsewhere since.
+ * One row is one guess. Guesses at names that nobody has are kept like the others, but under an HMAC of the name, which may be
+ * a password in the wrong place, and only so many of them: whoever makes the server forget one has failed 50,000 logins
+ * elsewhere since.
  *
  * WAL without a sync for each commit: a killed process loses nothing, a power cut the last moments, and no login waits
  * for the disk.
@@ -17,7 +18,7 @@ import { GUESS_MEMORY_MS, GUESS_SUMMARIES_MAX, KNOWN_PREFIX_MS } from "../../cor
 import type { UserName } from "../../core/name.ts";
 import { sqliteReason } from "../host/sqlite.ts";
 
-const FILE = "attempts.db";
+export const ATTEMPTS_NAME = "attempts.db";
 const VERSION = 1;
 /** How long a process waits for the other that writes at this moment. */
 const BUSY_MS = 1000;
@@ -42,9 +43,9 @@ const SCHEMA = `
 /** Names a guess until it is proved. */
 export type GuessId = number & { readonly brand: "GuessId" };
 
-/** Somebody who guesses: a name, known or not, and the prefix of the address. */
+/** Somebody who guesses: at a name, as `countedName` has it, and the prefix of the address. */
 export interface Guesser {
-  readonly user: UserName;
+  readonly name: string;
   readonly prefix: string;
 }
 
@@ -68,7 +69,7 @@ export class Attempts implements Disposable {
 
   /** Opens the counts of a data folder, which must exist. @throws file.failed naming the file and what to do */
   static open(folder: string): Attempts {
-    const path = join(folder, FILE);
+    const path = join(folder, ATTEMPTS_NAME);
     try {
       closeSync(openSync(path, "a", 0o600));
       const attempts = new Attempts(new Database(path, { readwrite: true, create: false }), path);
@@ -85,7 +86,7 @@ export class Attempts implements Disposable {
 
   /** As `open`, for a look; null when nobody has ever logged in, or tried to. Makes no file. */
   static openExisting(folder: string): Attempts | null {
-    return existsSync(join(folder, FILE)) ? Attempts.open(folder) : null;
+    return existsSync(join(folder, ATTEMPTS_NAME)) ? Attempts.open(folder) : null;
   }
 
   #prepare(): void {
@@ -101,13 +102,13 @@ export class Attempts implements Disposable {
   }
 
   /** Counts one guess. @throws file.failed when it cannot be kept: then the login must not go on */
-  count({ user, prefix }: Guesser, registered: boolean, nowMs: number): GuessId {
+  count({ name, prefix }: Guesser, registered: boolean, nowMs: number): GuessId {
     return this.#written(() => {
       this.#untilPrune -= 1;
-      if (this.#untilPrune < 0) this.#prune(user, nowMs);
+      if (this.#untilPrune < 0) this.#prune(name, nowMs);
       const insert = "INSERT INTO guess (user, prefix, at, registered) VALUES (?, ?, ?, ?)";
       return Number(
-        this.#database.query(insert).run(user, prefix, nowMs, registered ? 1 : 0).lastInsertRowid,
+        this.#database.query(insert).run(name, prefix, nowMs, registered ? 1 : 0).lastInsertRowid,
       ) as GuessId;
     });
   }
@@ -118,7 +119,7 @@ export class Attempts implements Disposable {
   }
 
   /** The guess was the password: it is taken back, and the prefix is the user's. @returns what failed since the user was last told */
-  prove({ user, prefix }: Guesser, guess: GuessId, nowMs: number): GuessReport {
+  prove(user: UserName, prefix: string, guess: GuessId, nowMs: number): GuessReport {
     return this.#written(() => {
       this.#database.query("DELETE FROM guess WHERE id = ?").run(guess);
       const report = this.#reportOf(user);
@@ -134,19 +135,19 @@ export class Attempts implements Disposable {
     this.#written(() => this.#database.query(told).run(user, atMs));
   }
 
-  historyOf({ user, prefix }: Guesser, nowMs: number): GuessHistory {
+  historyOf({ name, prefix }: Guesser, nowMs: number): GuessHistory {
     const here = this.#row<{ count: number; last: number | null }>(
       "SELECT count(*) AS count, max(at) AS last FROM guess WHERE user = ? AND prefix = ? AND at > ?",
-      ...[user, prefix, nowMs - GUESS_MEMORY_MS],
+      ...[name, prefix, nowMs - GUESS_MEMORY_MS],
     );
     const known = this.#row(
       "SELECT 1 FROM login WHERE user = ? AND prefix = ? AND at > ?",
-      ...[user, prefix, nowMs - KNOWN_PREFIX_MS],
+      ...[name, prefix, nowMs - KNOWN_PREFIX_MS],
     );
     return {
       here: here?.count ?? 0,
       lastHereMs: here?.last ?? 0,
-      inHour: this.#inHour(user, nowMs),
+      inHour: this.#inHour(name, nowMs),
       known: known !== null,
     };
   }
@@ -188,9 +189,9 @@ export class Attempts implements Disposable {
     this.#database.close();
   }
 
-  #inHour(user: UserName, nowMs: number): number {
+  #inHour(name: string, nowMs: number): number {
     const sql = "SELECT count(*) AS count FROM guess WHERE user = ? AND at > ?";
-    return this.#row<{ count: number }>(sql, user, nowMs - HOUR_MS)?.count ?? 0;
+    return this.#row<{ count: number }>(sql, name, nowMs - HOUR_MS)?.count ?? 0;
   }
 
   #reportOf(user: UserName): GuessReport {
@@ -204,8 +205,8 @@ export class Attempts implements Disposable {
     return { prefixes: all.slice(0, GUESS_SUMMARIES_MAX), others };
   }
 
-  /** What no rule looks at any more; of the rest, the oldest above the caps: `user` is likely one who has many. */
-  #prune(user: UserName, nowMs: number): void {
+  /** What no rule looks at any more; of the rest, the oldest above the caps: `name` is likely one who has many. */
+  #prune(name: string, nowMs: number): void {
     this.#untilPrune = PRUNE_EVERY;
     const run = (sql: string, ...values: (string | number)[]) => this.#database.query(sql).run(...values);
     run("DELETE FROM guess WHERE registered = 0 AND at <= ?", nowMs - GUESS_MEMORY_MS);
@@ -217,7 +218,7 @@ export class Attempts implements Disposable {
     );
     run(
       "DELETE FROM guess WHERE id <= (SELECT id FROM guess WHERE user = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2) AND user = ?1",
-      ...[user, USERS_MAX],
+      ...[name, USERS_MAX],
     );
   }
 

@@ -122,7 +122,13 @@ export function clientAddress(direct: string, forwarded: string | null, isProxy:
       .filter((hop) => hop !== ""),
     direct,
   ];
-  let address = plainAddress(hops.pop() ?? "");
-  while (isProxy(address) && hops.length > 0) address = plainAddress(hops.pop() ?? "");
+  let address = addressOf(hops.pop() ?? "");
+  while (isProxy(address) && hops.length > 0) address = addressOf(hops.pop() ?? "");
   return address;
+}
+
+/** Without the brackets and the port that some proxies write: `198.51.100.1:4711`, `[2001:db8::1]:4711`. */
+function addressOf(hop: string): string {
+  const [, bracketed, plain] = /^(?:\[([^\]]*)\](?::[0-9]+)?|([0-9.]+):[0-9]+)$/.exec(hop) ?? [];
+  return plainAddress(bracketed ?? plain ?? hop);
 }

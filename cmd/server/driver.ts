@@ -6,11 +6,12 @@ import type { Job } from "../../core/crypto/provider.ts";
 import type { Env } from "../../core/env.ts";
 import { CodedError, type ErrorCode } from "../../core/errors.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
-import { BACKLOG_MAX_BYTES, WAITING_FRAMES_MAX } from "../../core/limits.ts";
+import { BACKLOG_MAX_BYTES, BACKLOGS_MAX_BYTES, WAITING_FRAMES_MAX } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { Server, type SessionInfo } from "../../core/peer/server.ts";
 import type { PeerEffect, ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import type { ServerConfig } from "../host/config.ts";
+import { Backlogs } from "./backlogs.ts";
 import { Gate } from "./gate.ts";
 import type { Journal } from "./journal.ts";
 import { Peer, type Socket } from "./peer.ts";
@@ -45,6 +46,8 @@ export class Driver {
   readonly #peers = new Map<ConnectionId, Peer>();
   readonly #gate: Gate;
   readonly #turns = new Turns();
+  readonly #unread = new Backlogs<Peer>(BACKLOGS_MAX_BYTES, ({ socket }) => socket.bufferedBytes);
+  readonly #undone = new Backlogs<Peer>(BACKLOGS_MAX_BYTES, ({ waitingBytes }) => waitingBytes);
   /** Each with the peer it is for, who may be forgotten before its turn. */
   readonly #effects: (readonly [effect: ServerEffect, peer: Peer | undefined])[] = [];
   #running = false;
@@ -92,7 +95,7 @@ export class Driver {
       rates: () => this.#limits,
       work: () => this.#admit(connection, peer),
       left: () => this.#disconnected(connection),
-      late: () => this.end(connection, "channel.deadline"),
+      end: (code) => this.end(connection, code),
     });
     this.#peers.set(connection, peer);
     peer.setDeadline(this.#limits.handshakeSeconds);
@@ -109,6 +112,7 @@ export class Driver {
     if (tooMuch) this.end(connection, "channel.busy");
     else if (peer.stranger) this.#gate.push(() => this.#admit(connection, peer), peer.lane);
     else this.#turns.take(peer);
+    if (!peer.stranger && peer.waiting > 0) this.#undone.grew(peer)?.end("channel.busy");
   }
 
   /** Something that asks for nothing but takes time, such as a ping. */
@@ -202,7 +206,7 @@ export class Driver {
     const { connection } = effect;
     switch (effect.kind) {
       case "transmit":
-        if (peer?.socket.send(effect.bytes) === false) this.end(connection, "server.slowReader");
+        if (peer !== undefined) (peer.socket.send(effect.bytes) ? this.#unread.grew(peer) : peer)?.cut();
         break;
       case "compute": // begun already: a job sends nothing
         break;
@@ -288,7 +292,7 @@ export class Driver {
     const peer = this.#peers.get(connection);
     if (peer === undefined) return;
     peer.forget();
-    this.#turns.forget(peer);
+    for (const list of [this.#turns, this.#unread, this.#undone]) list.forget(peer);
     this.#peers.delete(connection);
   }
 }

@@ -53,7 +53,7 @@ export interface Counts {
   readonly logins: number;
   readonly logouts: number;
   readonly faults: number;
-  /** Only those that occurred. */
+  /** By cause, those that occurred: who was turned away, and sessions that the server ended. */
   readonly refusals: ReadonlyMap<RefusalCause, number>;
 }
 
@@ -96,6 +96,7 @@ export class ServerJournal implements Journal, Disposable {
 
   logout({ user, device }: Address, address: string, code: ErrorCode | null): void {
     this.#counts.logouts += 1;
+    if (code !== null) this.#countRefusal(code);
     const fields = { user, device, ...(code === null ? {} : { code }) };
     this.#log.info("user.logout", { ...fields, address });
     this.#coming.add({ event: "user.logout", fields, address });
@@ -109,7 +110,7 @@ export class ServerJournal implements Journal, Disposable {
       this.#logged.add({ event, fields: {}, address }); // somebody looked in and went
       return;
     }
-    this.#counts.refusals.set(code, (this.#counts.refusals.get(code) ?? 0) + 1);
+    this.#countRefusal(code);
     const note = { event, fields: { code, ...(user === undefined ? {} : { user }) }, address };
     this.#logged.add(note);
     (user === undefined ? this.#refused : this.#failed).add(note);
@@ -118,6 +119,10 @@ export class ServerJournal implements Journal, Disposable {
   fault(error: unknown): void {
     this.#counts.faults += 1;
     this.#logged.add({ event: "server.fault", fields: { reason: faultPlace(error) } });
+  }
+
+  #countRefusal(cause: RefusalCause): void {
+    this.#counts.refusals.set(cause, (this.#counts.refusals.get(cause) ?? 0) + 1);
   }
 
   /** What the operator did, or the server itself: for the log and the trail. */

@@ -208,5 +208,6 @@ function socketOf(ws: ServerWebSocket<Data>) {
       ws.close(code);
       setTimeout(() => ws.terminate(), LINGER_MS);
     },
+    cut: () => ws.terminate(),
   };
 }

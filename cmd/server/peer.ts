@@ -1,4 +1,5 @@
 /** One connection as the driver knows it: what waits of it, how fast it may be served, and when it is cut. */
+import type { ErrorCode } from "../../core/errors.ts";
 import type { ServerConfig } from "../host/config.ts";
 import type { Lane } from "./gate.ts";
 import { Pace } from "./pace.ts";
@@ -12,11 +13,15 @@ export interface Socket {
   send(bytes: Uint8Array): boolean;
   /** `known`: the peer had a session, and so is no stranger. */
   close(code: number, known: boolean): void;
+  /** Ends it at once, and with it what has not been read. */
+  cut(): void;
   readonly address: string;
   /** What it has not read yet, in our memory. */
   readonly bufferedBytes: number;
 }
 
+/** What a frame that waits takes in memory besides its bytes, of which it may have none. */
+const FRAME_BYTES = 256;
 /** Pings of one connection that may come at once; a client sends none, a browser or proxy one now and then. */
 const PINGS_MAX = 20;
 /** Until a ping is forgotten. */
@@ -29,8 +34,8 @@ export interface PeerOptions {
   readonly work: () => unknown;
   /** Its transport has gone, and all that it had sent has been dealt with. */
   readonly left: () => void;
-  /** The deadline has passed. */
-  readonly late: () => void;
+  /** Ends it, and tells it why. */
+  readonly end: (code: ErrorCode) => void;
 }
 
 export class Peer implements Worker {
@@ -65,8 +70,9 @@ export class Peer implements Worker {
     return this.#frames.length;
   }
 
+  /** What the frames that wait take in memory. */
   get waitingBytes(): number {
-    return this.#bytes;
+    return this.#bytes + this.#frames.length * FRAME_BYTES;
   }
 
   queue(bytes: Uint8Array): void {
@@ -110,12 +116,22 @@ export class Peer implements Worker {
 
   setDeadline(seconds: number): void {
     this.clearDeadline();
-    this.#deadline = setTimeout(this.#options.late, seconds * 1000);
+    this.#deadline = setTimeout(() => this.end("channel.deadline"), seconds * 1000);
   }
 
   clearDeadline(): void {
     if (this.#deadline !== null) clearTimeout(this.#deadline);
     this.#deadline = null;
+  }
+
+  end(code: ErrorCode): void {
+    this.#options.end(code);
+  }
+
+  /** It does not read, and so can be told nothing. */
+  cut(): void {
+    this.end("server.slowReader");
+    this.socket.cut();
   }
 
   /** Drops what waits; nothing is done for it any more. */

@@ -1,5 +1,6 @@
 /** `server run`: from the configuration to a server that serves, until it is told to stop. */
 import type { Env } from "../../core/env.ts";
+import { attemptsKey } from "../../core/kdc/guessing.ts";
 import { type Flags, fromKey, type ServerConfig } from "../host/config.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
 import { systemCode } from "../host/files.ts";
@@ -52,7 +53,8 @@ export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Pro
   await using audit = new AuditTrail({ folder: config.data, maxBytes: config.limits.auditBytes, log, nowMs });
   using journal = new ServerJournal(log, audit);
   using machineKeys = serverKeys(keys, env.crypto);
-  const throttle = new Throttle(env, attempts);
+  using nameKey = attemptsKey(env.crypto, keys.oprfSeed);
+  const throttle = new Throttle(env, attempts, nameKey);
   const driver = new Driver(env, machineKeys, { users, limits: config.limits, journal, throttle });
   using usersWatch = new UsersWatch(usersFile, users, {
     changed: (before, now, file) => {

@@ -6,8 +6,9 @@
  * does not depend on the name, so it tells nobody who is registered.
  */
 import type { Env } from "../../core/env.ts";
-import { type GuessReport, puzzleBits, type Verdict, waitSeconds } from "../../core/kdc/guessing.ts";
+import { countedName, type GuessReport, puzzleBits, type Verdict, waitSeconds } from "../../core/kdc/guessing.ts";
 import type { UserName } from "../../core/name.ts";
+import type { Secret } from "../../core/secret.ts";
 import { prefixOf } from "../host/addresses.ts";
 import type { Attempts, GuessId } from "./attempts.ts";
 
@@ -38,10 +39,13 @@ export type Throttling = Pick<Throttle, "knows" | "judge" | "prove" | "told" | "
 export class Throttle {
   readonly #env: Env;
   readonly #attempts: Attempts;
+  readonly #key: Secret;
 
-  constructor(env: Env, attempts: Attempts) {
+  /** @param key of `attemptsKey`; borrowed */
+  constructor(env: Env, attempts: Attempts, key: Secret) {
     this.#env = env;
     this.#attempts = attempts;
+    this.#key = key;
   }
 
   /** Whether somebody has logged in from the prefix of this address before. */
@@ -62,16 +66,17 @@ export class Throttle {
     const prefix = prefixOf(address);
     const bits = solved || this.#attempts.isKnown(prefix, nowMs) ? null : puzzleBits(load.waiting, load.inWork);
     if (bits !== null) return { verdict: { kind: "puzzle", bits }, guess: null };
-    const seconds = waitSeconds(this.#attempts.historyOf({ user, prefix }, nowMs), nowMs);
+    const guesser = { name: countedName(this.#env.crypto, this.#key, user, registered), prefix };
+    const seconds = waitSeconds(this.#attempts.historyOf(guesser, nowMs), nowMs);
     if (seconds > 0) return { verdict: { kind: "wait", seconds }, guess: null };
-    const id = this.#attempts.count({ user, prefix }, registered, nowMs);
+    const id = this.#attempts.count(guesser, registered, nowMs);
     return { verdict: { kind: "serve" }, guess: { id, user, prefix } };
   }
 
   /** The guess was the password. @returns what the user has to be told, and when that was so */
   prove({ id, user, prefix }: Guess): { readonly guesses: GuessReport; readonly atMs: number } {
     const atMs = this.#env.nowMs();
-    return { guesses: this.#attempts.prove({ user, prefix }, id, atMs), atMs };
+    return { guesses: this.#attempts.prove(user, prefix, id, atMs), atMs };
   }
 
   /** The user has been told what `prove` reported at that time. */

@@ -7,6 +7,7 @@ export const LABELS = {
   ticketPrologue: utf8("IMS/1 ticket"),
   conversation: utf8("IMS/1 conversation"),
   message: utf8("IMS/1 message"),
+  attempts: utf8("IMS/1 attempts"),
   puzzle: utf8("IMS/1 puzzle"),
   fakeRecord: utf8("IMS/1 fake record"),
 } as const;

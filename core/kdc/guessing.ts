@@ -1,12 +1,18 @@
 /**
- * How often a password may be guessed (PROTOCOL §6.5). A guess is counted
- * when a login begins and taken back when it is proved, so that whoever goes away in between has guessed too.
+ * How often a password may be guessed (PROTOCOL §6.5). A guess is counted when a login begins and taken back when it is
+ * proved, so that whoever goes away in between has guessed too.
  *
  * Names that nobody has are counted by the same rule: being refused tells nothing of who is registered.
  *
  * Not its concern: where the counts are kept, and what a prefix is.
  */
+import { utf8 } from "../bytes.ts";
+import { hkdfExpand } from "../crypto/kdf.ts";
+import { LABELS } from "../crypto/labels.ts";
+import { type CryptoProvider, HASH256_BYTES } from "../crypto/provider.ts";
 import { GUESS_WAIT_MAX_SECONDS, GUESSES_FREE, GUESSES_PER_HOUR, PUZZLE_MAX_BITS, PUZZLE_MIN_BITS } from "../limits.ts";
+import type { UserName } from "../name.ts";
+import type { Secret } from "../secret.ts";
 
 /** What is known of earlier guesses at one name. Guesses that were proved are in none of the counts. */
 export interface GuessHistory {
@@ -63,4 +69,18 @@ export interface GuessReport {
   readonly prefixes: readonly GuessSummary[];
   /** Guesses from prefixes that are not listed. */
   readonly others: number;
+}
+
+/** The key under which names that nobody has are counted: 32 bytes, from the OPRF seed. */
+export function attemptsKey(crypto: CryptoProvider, oprfSeed: Secret): Secret {
+  return hkdfExpand(crypto, "sha512", oprfSeed, { info: LABELS.attempts, length: HASH256_BYTES });
+}
+
+/**
+ * How a name is called where guesses are kept: a user by name, and anything else, which may be a password in the wrong
+ * place, by an HMAC. Both cost the same.
+ */
+export function countedName(crypto: CryptoProvider, key: Secret, user: UserName, registered: boolean): string {
+  const unknown = key.use((bytes) => crypto.hmacSha256(bytes, utf8(user))).toHex();
+  return registered ? user : `#${unknown}`;
 }

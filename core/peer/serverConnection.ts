@@ -27,7 +27,7 @@ export interface Attempt {
 interface LoginRequest {
   readonly user: UserName;
   readonly ke1: Uint8Array;
-  /** The user that it began with: it counts only while that has not changed. */
+  /** The user that it began with, locked or not: it counts only while that has not changed. */
   readonly registered: RegisteredUser | null;
 }
 
@@ -46,8 +46,7 @@ type Phase =
       readonly phase: "awaitProof";
       readonly channel: Channel;
       readonly login: ServerLoginState;
-      readonly user: UserName;
-      readonly registered: RegisteredUser | null;
+      readonly request: LoginRequest;
     }
   | {
       readonly phase: "awaitAttach";
@@ -109,9 +108,8 @@ export class ServerConnection {
 
   /** The login whose proof is awaited, or that was not let on. */
   get attempted(): Attempt | null {
-    const { phase } = this.#phase;
-    if (phase !== "awaitVerdict" && phase !== "awaitProof") return null;
-    const { registered, user } = phase === "awaitProof" ? this.#phase : this.#phase.request;
+    if (this.#phase.phase !== "awaitVerdict" && this.#phase.phase !== "awaitProof") return null;
+    const { registered, user } = this.#phase.request;
     return registered === null ? {} : { user };
   }
 
@@ -203,8 +201,7 @@ export class ServerConnection {
     const phase = this.#phase;
     if (phase.phase === "awaitLogin" && message.kind === "loginStart") {
       const { user, ke1 } = message;
-      const found = users.get(user);
-      return this.#ask(phase.channel, { user, ke1, registered: found?.active === true ? found : null }, false);
+      return this.#ask(phase.channel, { user, ke1, registered: users.get(user) ?? null }, false);
     }
     if (phase.phase === "awaitSolution" && message.kind === "solution") {
       const puzzle = { handshakeHash: phase.channel.handshakeHash, bits: phase.bits };
@@ -212,7 +209,8 @@ export class ServerConnection {
       return this.#ask(phase.channel, phase.request, true);
     }
     if (phase.phase === "awaitProof" && message.kind === "loginFinish") {
-      const { channel, login, user, registered } = phase;
+      const { channel, login, request } = phase;
+      const { user, registered } = request;
       const key = acceptLogin(login, message.ke3);
       if (registered === null || !stillCounts(registered, users.get(user))) {
         wipe(key);
@@ -241,9 +239,9 @@ export class ServerConnection {
     }
     const { user, ke1, registered } = request;
     const context = { user, realm: this.#keys.realm, handshakeHash: channel.handshakeHash };
-    const record = registered?.record ?? null;
+    const record = registered?.active === true ? registered.record : null;
     const { ke2, state } = answerLogin(this.#env, this.#keys.opaque, context, { record, ke1 });
-    this.#phase = { phase: "awaitProof", channel, login: state, user, registered };
+    this.#phase = { phase: "awaitProof", channel, login: state, request };
     return [{ kind: "transmit", bytes: sealPadded(channel, { kind: "loginResponse", ke2 }) }];
   }
 }

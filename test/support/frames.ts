@@ -26,7 +26,9 @@ export function encodeFrame({ opcode, payload }: Frame, masked: boolean): Uint8A
 }
 
 function xor(payload: Uint8Array, mask: Uint8Array): Uint8Array {
-  return payload.map((byte, at) => byte ^ (mask[at & 3] ?? 0));
+  const out = new Uint8Array(payload.length);
+  for (let at = 0; at < out.length; at += 1) out[at] = (payload[at] ?? 0) ^ (mask[at & 3] ?? 0);
+  return out;
 }
 
 /** Cuts one direction of a connection into its HTTP head and its frames. */

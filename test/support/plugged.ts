@@ -104,6 +104,7 @@ export class Plug implements Transport {
         this.#inbox.push(bytes.slice());
         return true;
       },
+      cut: () => {},
       close: (code) => {
         resolve(code);
         this.#inbox.end();

@@ -30,6 +30,8 @@ export interface Account {
 export interface Peer {
   readonly self: Address;
   send(messages: readonly ClientMessage[]): void;
+  /** Any plaintext as one record. */
+  sendPlain(plaintext: Uint8Array): void;
   /** The messages of the next record. */
   receive(): Promise<readonly ServerMessage[]>;
   logOut(): Promise<void>;
@@ -142,6 +144,7 @@ function peerOf(channel: Channel, transport: Transport, self: Address): Peer {
   return {
     self,
     send,
+    sendPlain: (plaintext) => transport.send(channel.seal(plaintext)),
     receive: async () => serverFrames.decode(channel.open(await transport.receive())),
     async logOut() {
       send([{ kind: "logout" }]);

@@ -79,5 +79,6 @@ function socketOf(line: Line, script: Script) {
       return true;
     },
     close: (code: number) => line.close(code),
+    cut: () => line.terminate(),
   };
 }

@@ -33,6 +33,7 @@ export class RawSocket implements Disposable {
   readonly #reader = new FrameReader();
   /** Binary messages that have come and were not taken yet. */
   readonly #inbox: Uint8Array[] = [];
+  readonly #drains: (() => void)[] = [];
   #closeCode: number | null = null;
   #closed = false;
   onMessage: ((message: Uint8Array) => void) | null = null;
@@ -42,8 +43,13 @@ export class RawSocket implements Disposable {
     this.#socket = connect({ port, host: "127.0.0.1", localAddress, noDelay: true });
     this.#socket.on("data", (chunk: Uint8Array) => this.#receive(new Uint8Array(chunk)));
     this.#socket.on("error", () => this.#socket.destroy());
+    const release = (): void => {
+      for (const resolve of this.#drains.splice(0)) resolve();
+    };
+    this.#socket.on("drain", release);
     this.#socket.on("close", () => {
       this.#closed = true;
+      release();
       this.#watched.wake();
       this.onClose?.(this.#closeCode);
     });
@@ -95,6 +101,17 @@ export class RawSocket implements Disposable {
   async ended(patienceMs = PATIENCE_MS): Promise<number | null> {
     await this.#until(() => this.#closed, "the server to close the connection", patienceMs);
     return this.#closeCode;
+  }
+
+  /** Reads nothing more, so that whatever comes piles up on the way here. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** Waits until what was written has been taken, or nothing is any more. */
+  async drained(): Promise<void> {
+    if (!this.#closed && this.#socket.writableNeedDrain)
+      await new Promise<void>((resolve) => this.#drains.push(resolve));
   }
 
   [Symbol.dispose](): void {

@@ -3,18 +3,27 @@
 import { hostEnv } from "../../cmd/host/env.ts";
 import { newMessageId } from "../../core/ids.ts";
 import { DEMO_USERS } from "./demoRealm.ts";
-import { quantile } from "./ranks.ts";
 import type { RunningRealm } from "./runningRealm.ts";
 import { ScriptedClient } from "./stranger.ts";
 
 /** Between an answer and the next text. */
 const PAUSE_MS = 10;
 
+export interface Lap {
+  readonly texts: number;
+  readonly medianMs: number;
+  readonly p99Ms: number;
+  readonly longestMs: number;
+}
+
 export class Talk implements AsyncDisposable {
   readonly #users: readonly [ScriptedClient, ScriptedClient];
   readonly #spoken: Promise<void>;
   #over = false;
-  readonly #waitsMs: number[] = [];
+  #longestMs = 0;
+  #texts = 0;
+  /** Since the last lap. */
+  #waitsMs: number[] = [];
 
   private constructor(users: readonly [ScriptedClient, ScriptedClient]) {
     this.#users = users;
@@ -39,22 +48,25 @@ export class Talk implements AsyncDisposable {
 
   /** Of all texts so far, from sending to the confirmation of the other side. */
   get longestMs(): number {
-    return Math.round(Math.max(0, ...this.#waitsMs));
-  }
-
-  /** What 99 in 100 texts took at most. */
-  get mostMs(): number {
-    return Math.round(quantile(this.#waitsMs, 0.99));
+    return Math.round(this.#longestMs);
   }
 
   get texts(): number {
-    return this.#waitsMs.length;
+    return this.#texts;
+  }
+
+  /** How long texts have taken since the last time this was asked. */
+  lap(): Lap {
+    const sorted = this.#waitsMs.toSorted((a, b) => a - b);
+    this.#waitsMs = [];
+    const at = (share: number): number => Math.round((sorted[Math.floor(share * (sorted.length - 1))] ?? 0) * 10) / 10;
+    return { texts: sorted.length, medianMs: at(0.5), p99Ms: at(0.99), longestMs: at(1) };
   }
 
   /** Waits until so many more have been exchanged. */
   async more(count: number): Promise<void> {
-    const enough = this.texts + count;
-    await this.#users[0].until(() => this.texts >= enough || this.#over, `${count} texts`);
+    const enough = this.#texts + count;
+    await this.#users[0].until(() => this.#texts >= enough || this.#over, `${count} texts`);
     if (this.#over) await this.#spoken;
   }
 
@@ -80,7 +92,10 @@ export class Talk implements AsyncDisposable {
       await from.until(() => from.notices.some((notice) => "id" in notice && notice.id === id), `text ${turn}`);
       const notice = from.notices.find((one) => "id" in one && one.id === id);
       if (notice?.kind !== "delivered") throw new Error(`text ${turn} was not delivered`);
-      this.#waitsMs.push(performance.now() - began);
+      const waitMs = performance.now() - began;
+      this.#longestMs = Math.max(this.#longestMs, waitMs);
+      this.#waitsMs.push(waitMs);
+      this.#texts += 1;
       for (const user of this.#users) user.notices.length = 0;
       await Bun.sleep(PAUSE_MS);
     }

@@ -1,9 +1,10 @@
 /** What `server check` says of the files that a server keeps in its data folder. Each throws config.invalid. */
-import { accessSync, constants, lstatSync, type Stats } from "node:fs";
+import { accessSync, closeSync, constants, lstatSync, openSync, readSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import { CodedError } from "../../../core/errors.ts";
-import { systemReason } from "../../host/files.ts";
+import { systemCode, systemReason } from "../../host/files.ts";
 import { isServed, SOCKET_NAME } from "../adminSocket.ts";
+import { ATTEMPTS_NAME } from "../attempts.ts";
 import { AUDIT_NAME } from "../auditFile.ts";
 import { expectPrivate } from "../keyring.ts";
 
@@ -13,8 +14,24 @@ interface Folder {
   readonly name: string;
 }
 
+/** How every database of SQLite begins. An empty file is one too. */
+const SQLITE_BEGINS = "SQLite format 3\0";
+
 export function auditTrailLine(folder: Folder): string {
-  const [path, name] = [join(folder.path, AUDIT_NAME), `${folder.name}/${AUDIT_NAME}`];
+  return fileLine(folder, AUDIT_NAME);
+}
+
+/** Reads the first bytes only: whoever opens a database writes beside it. */
+export function attemptsLine(folder: Folder): string {
+  const line = fileLine(folder, ATTEMPTS_NAME);
+  const name = `${folder.name}/${ATTEMPTS_NAME}`;
+  const begins = beginning(join(folder.path, ATTEMPTS_NAME), name);
+  if (begins === "" || begins === SQLITE_BEGINS) return line;
+  throw new CodedError("config.invalid", `${name}: is damaged; move it away, and the counts begin again`);
+}
+
+function fileLine(folder: Folder, file: string): string {
+  const [path, name] = [join(folder.path, file), `${folder.name}/${file}`];
   const stats = statsOf(path, name);
   if (stats === null) return `${name}: not there yet`;
   if (!stats.isFile()) throw new CodedError("config.invalid", `${name}: not a file; remove it`);
@@ -25,6 +42,21 @@ export function auditTrailLine(folder: Folder): string {
     throw new CodedError("config.invalid", `${name}: cannot be written: ${systemReason(error)}`, { cause: error });
   }
   return `${name}: ${stats.size} bytes`;
+}
+
+/** As many bytes as `SQLITE_BEGINS` has; empty when the file is empty or not there. */
+function beginning(path: string, name: string): string {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, "r");
+    const bytes = Buffer.alloc(SQLITE_BEGINS.length);
+    return bytes.toString("latin1", 0, readSync(fd, bytes));
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return "";
+    throw new CodedError("config.invalid", `${name}: cannot be read: ${systemReason(error)}`, { cause: error });
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }
 
 /** @param running whether a server holds the folder */

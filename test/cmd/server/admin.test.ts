@@ -197,12 +197,13 @@ describe("server check", () => {
     ]);
     const lock = lockFolder(folder.at("data"));
     const running = await check(folder.path);
-    expect([running.exit, running.lines.slice(-4)]).toEqual([
+    expect([running.exit, running.lines.slice(-5)]).toEqual([
       0,
       [
         "ok   data: in use by a running server",
         "ok   data/admin.sock: a running server does not answer",
         "ok   data/audit.jsonl: not there yet",
+        "ok   data/attempts.db: not there yet",
         `ok   port ${port}: in use by a running server`,
       ],
     ]);

@@ -1,8 +1,9 @@
 /** What the subcommands do with the data folder. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { openAdminSocket } from "../../../cmd/server/adminSocket.ts";
+import { Attempts } from "../../../cmd/server/attempts.ts";
 import type { Status } from "../../../cmd/server/status.ts";
 import { ADMIN_MS, changeConfig, newRealm, server } from "../../support/adminRealm.ts";
 import { rejection } from "../../support/codes.ts";
@@ -54,6 +55,25 @@ describe("server check", () => {
     rmSync(folder.at("data/audit.jsonl"));
     mkdirSync(folder.at("data/audit.jsonl"));
     expect((await lines())[1]).toBe("bad  data/audit.jsonl: not a file; remove it");
+  });
+
+  test("of the failed logins: that they are a database, and nothing is made beside it", async () => {
+    mkdirSync(folder.at("data"));
+    const line = async (): Promise<string | undefined> => (await linesOf())[7];
+    const path = folder.at("data/attempts.db");
+    expect(await line()).toBe("ok   data/attempts.db: not there yet");
+    for (const content of ["no database, though long enough to be one", "SQLite"]) {
+      writeFileSync(path, content, { mode: 0o600 });
+      expect(await line()).toBe("bad  data/attempts.db: is damaged; move it away, and the counts begin again");
+    }
+    writeFileSync(path, "");
+    expect(await line()).toBe("ok   data/attempts.db: 0 bytes");
+    Attempts.open(folder.at("data"))[Symbol.dispose]();
+    const before = readdirSync(folder.at("data"));
+    expect(await line()).toMatch(/^ok {3}data\/attempts\.db: [0-9]{4,} bytes$/);
+    expect(readdirSync(folder.at("data"))).toEqual(before);
+    chmodSync(path, 0o644);
+    expect(await line()).toStartWith("bad  data/attempts.db: others can read it (mode 0644); run: chmod 600 ");
   });
 
   test("of the port for the metrics, when there is one", async () => {

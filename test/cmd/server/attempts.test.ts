@@ -9,7 +9,9 @@ import { temporaryFolder } from "../../support/folder.ts";
 
 const NOW = 1_800_000_000_000;
 const HOUR = 3_600_000;
-const by = (user: string, prefix = "192.0.2.0/24"): Guesser => ({ user: parseUserName(user), prefix });
+const by = (name: string, prefix = "192.0.2.0/24"): Guesser => ({ name, prefix });
+const prove = (guesser: Guesser, atMs: number) =>
+  attempts.prove(parseUserName(guesser.name), guesser.prefix, attempts.count(guesser, true, atMs), atMs);
 
 let folder: ReturnType<typeof temporaryFolder>;
 let attempts: Attempts;
@@ -59,7 +61,7 @@ describe("what is counted", () => {
   test("a guess that was taken back, or that was the password, is none", () => {
     fail(by("alice"), 2);
     attempts.takeBack(attempts.count(by("alice"), true, NOW));
-    attempts.prove(by("alice"), attempts.count(by("alice"), true, NOW), NOW);
+    prove(by("alice"), NOW);
     expect(attempts.historyOf(by("alice"), NOW)).toMatchObject({ here: 2, inHour: 2 });
   });
 
@@ -71,7 +73,7 @@ describe("what is counted", () => {
 });
 
 describe("where users log in from", () => {
-  const login = (guesser: Guesser, atMs: number) => attempts.prove(guesser, attempts.count(guesser, true, atMs), atMs);
+  const login = prove;
 
   test("is theirs for 90 days, and for nobody else", () => {
     login(by("alice"), NOW);
@@ -135,7 +137,7 @@ describe("what an operator sees and does", () => {
   });
 
   test("clearing one user leaves the others, and where users log in from", () => {
-    attempts.prove(by("alice"), attempts.count(by("alice"), true, NOW), NOW);
+    prove(by("alice"), NOW);
     fail(by("alice"), 9, NOW + 1);
     fail(by("bob"), 9, NOW + 1);
     attempts.clear(parseUserName("alice"));

@@ -18,6 +18,10 @@ test.each([
   ["10.0.0.1", "10.0.0.3, 10.0.0.2", "10.0.0.3"],
   ["10.0.0.1", "fd00::7, 10.0.0.2", "fd00::7"],
   ["10.0.0.1", "2001:db8::1", "2001:db8::1"],
+  ["10.0.0.1", "198.51.100.1:4711", "198.51.100.1"],
+  ["10.0.0.1", "[2001:db8::1]:4711, 10.0.0.2:80", "2001:db8::1"],
+  ["10.0.0.1", "[2001:db8::1]", "2001:db8::1"],
+  ["10.0.0.1", "a.b:80", "a.b:80"], // nonsense stays, and counts as one unknown
   ["", null, ""],
 ])("a connection from %j with X-Forwarded-For %j is from %j", (direct, forwarded, address) => {
   expect(clientAddress(direct, forwarded, rangeMatcher(["10.0.0.0/8", "fd00::/8"]))).toBe(address);

@@ -53,6 +53,7 @@ test("who comes and goes is one line each, the trail has the prefix in place of 
     { event: "user.logout", ...alice, prefix: "192.0.2.0/24" },
   ]);
   expect(journal.counts).toMatchObject({ logins: 1, logouts: 2 });
+  expect([...journal.counts.refusals]).toEqual([["server.slowReader", 1]]); // who logs out is not refused
   journal[Symbol.dispose]();
 });
 

@@ -7,14 +7,14 @@ import { ADMIN_MS, newRealm, server } from "../../support/adminRealm.ts";
 const list = async (cwd: string) => (await server(cwd, "user list --json")).out;
 
 describe("failed logins", () => {
-  const alice = { user: parseUserName("alice"), prefix: "192.0.2.0/24" };
+  const alice = { name: "alice", prefix: "192.0.2.0/24" };
 
   async function attacked(failures: number) {
     const folder = await newRealm();
     for (const name of ["Alice", "bob"]) await server(folder.path, `user add ${name}`, "a long enough pass phrase\n");
     mkdirSync(folder.at("data"));
     using attempts = Attempts.open(folder.at("data"));
-    attempts.prove(alice, attempts.count(alice, true, ADMIN_MS - 2), ADMIN_MS - 2);
+    attempts.prove(parseUserName("alice"), alice.prefix, attempts.count(alice, true, ADMIN_MS - 2), ADMIN_MS - 2);
     for (let at = 0; at < failures; at += 1) attempts.count(alice, true, ADMIN_MS - 1);
     return folder;
   }

@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { Attempts } from "../../../cmd/server/attempts.ts";
 import { Throttle } from "../../../cmd/server/throttle.ts";
 import { GUESSES_FREE, GUESSES_PER_HOUR } from "../../../core/limits.ts";
 import { parseUserName } from "../../../core/name.ts";
+import { Secret } from "../../../core/secret.ts";
 import { fixedEnv, quickCrypto } from "../../support/fixedEnv.ts";
 import { temporaryFolder } from "../../support/folder.ts";
 
+const KEY = Secret.take(new Uint8Array(32).fill(7));
 const QUIET = { waiting: 0, inWork: 8 };
 const BUSY = { waiting: 64, inWork: 8 };
 
@@ -17,7 +20,7 @@ beforeEach(() => {
   folder = temporaryFolder();
   attempts = Attempts.open(folder.path);
   env = { ...fixedEnv("throttle", quickCrypto) };
-  throttle = new Throttle(env, attempts);
+  throttle = new Throttle(env, attempts, KEY);
 });
 afterEach(() => {
   attempts[Symbol.dispose]();
@@ -97,7 +100,7 @@ describe("under load", () => {
     expect(asked).toEqual({ verdict: { kind: "puzzle", bits: 19 }, guess: null });
     const served = judge("alice", "192.0.2.1", { load: BUSY, solved: true });
     expect(served.verdict).toEqual({ kind: "serve" });
-    expect(attempts.historyOf({ user: parseUserName("alice"), prefix: "192.0.2.0/24" }, env.now).here).toBe(1);
+    expect(attempts.historyOf({ name: "alice", prefix: "192.0.2.0/24" }, env.now).here).toBe(1);
   });
 
   test("who comes from where anybody has logged in does not, whatever the name", () => {
@@ -116,4 +119,11 @@ test("what could not be proved for a reason of ours was no guess", () => {
     throttle.forgive(guess);
   }
   expect(judge("alice").verdict).toEqual({ kind: "serve" });
+});
+
+test("a name that nobody has, which may be a password in the wrong place, is not written down", () => {
+  judge("alice");
+  judge("sesame-open", "192.0.2.7", { registered: false });
+  const file = readFileSync(folder.at("attempts.db-wal"), "latin1") + readFileSync(folder.at("attempts.db"), "latin1");
+  expect([file.includes("alice"), file.includes("sesame")]).toEqual([true, false]);
 });

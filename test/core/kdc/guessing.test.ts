@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type GuessHistory, puzzleBits, waitSeconds } from "../../../core/kdc/guessing.ts";
+import { nativeCrypto } from "../../../core/crypto/native.ts";
+import { attemptsKey, countedName, type GuessHistory, puzzleBits, waitSeconds } from "../../../core/kdc/guessing.ts";
+import { parseUserName } from "../../../core/name.ts";
+import { Secret } from "../../../core/secret.ts";
 
 const NOW = 1_800_000_000_000;
 const history = (change: Partial<GuessHistory>): GuessHistory => {
@@ -87,4 +90,15 @@ test.each([
   [2, 1, 17],
 ])("%d pieces of strangers' work in line, %d at a time: a puzzle of %p bits", (waiting, inWork, bits) => {
   expect(puzzleBits(waiting, inWork)).toBe(bits);
+});
+
+test("a user is counted by name, anybody else by HMAC-SHA-256 under a key of the OPRF seed", () => {
+  using seed = Secret.take(new Uint8Array(64).fill(3));
+  using key = attemptsKey(nativeCrypto, seed);
+  const expand = new Bun.CryptoHasher("sha512", new Uint8Array(64).fill(3)).update("IMS/1 attempts\u0001").digest();
+  expect(key.use((bytes) => bytes.toHex())).toBe(expand.subarray(0, 32).toString("hex"));
+  const alice = parseUserName("Alice");
+  expect(countedName(nativeCrypto, key, alice, true)).toBe("alice");
+  const mac = new Bun.CryptoHasher("sha256", expand.subarray(0, 32)).update("alice").digest("hex");
+  expect(countedName(nativeCrypto, key, alice, false)).toBe(`#${mac}`);
 });

@@ -47,14 +47,18 @@ const busy: ScriptedServer["judge"] = ({ solved }): Verdict =>
 
 describe("the driver is asked", () => {
   test("for known, locked and unknown names, before OPAQUE has been worked on", () => {
+    const locked = new Map(users);
+    for (const [name, user] of users) if (name === "bob") locked.set(name, { ...user, active: false });
+    bench = new ScriptedServer(realm.keys, locked);
     bench.judge = () => ({ kind: "wait", seconds: 1 });
-    for (const name of ["alice", "nobody"]) {
+    for (const name of ["alice", "bob", "nobody"]) {
       const peer = bench.connect();
       peer.shake();
       begin(peer, name);
     }
     expect(asked().map(({ user, registered, solved }) => [user, registered, solved])).toEqual([
       ["alice", true, false],
+      ["bob", true, false],
       ["nobody", false, false],
     ] as never);
     expect(bench.effects.some(({ kind }) => kind === "proved")).toBe(false);
