@@ -1,10 +1,10 @@
 /**
- * In a process of its own (besides.ts): strangers who log in, as many at a time as wanted and each from another network. Half of
+ * In a process of its own (apart.ts): strangers who log in, as many at a time as wanted and each from another network. Half of
  * them go through the handshake as clients do, and are gone as soon as they are answered; every eighth of these has a puzzle
  * and a solution that is none. The other half say a first message that was computed once, which costs them nothing.
  */
 import { CodedError } from "../../core/errors.ts";
-import { answerLines } from "./besides.ts";
+import { answerLines } from "./apart.ts";
 import { loopback } from "./crowd.ts";
 import { accountIn, quickEnv } from "./quickUsers.ts";
 import { begin } from "./remotePeer.ts";

@@ -1,10 +1,10 @@
 /**
- * In a process of its own (besides.ts): users with many devices each, which log in again when they have lost their server. Each
+ * In a process of its own (apart.ts): users with many devices each, which log in again when they have lost their server. Each
  * device does as the client does: told to wait it waits, and somewhat longer, as those who were refused together should
  * not come back together.
  */
 import { CodedError } from "../../core/errors.ts";
-import { answerLines } from "./besides.ts";
+import { answerLines } from "./apart.ts";
 import { accountIn, quickEnv } from "./quickUsers.ts";
 import { quantile } from "./ranks.ts";
 import { logIn } from "./remotePeer.ts";

@@ -7,7 +7,7 @@ import type { RealmFolder } from "./runningRealm.ts";
 const ANSWER_MS = 120_000;
 
 /** Starts `test/support/<name>.ts` with one argument; it answers each line with a line of JSON. */
-export class Besides implements AsyncDisposable {
+export class Apart implements AsyncDisposable {
   readonly #program: Program;
   #read = 0;
 
