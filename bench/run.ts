@@ -11,7 +11,7 @@ import { recordBytes } from "./messages.ts";
 import { loginPieces, relayPieces, ticketPieces } from "./pieces.ts";
 import { compareProviders } from "./providers.ts";
 import { makeRealm } from "./realm.ts";
-import type { Origin } from "./report.ts";
+import { type Origin, originOf, warnIfBusy } from "./report.ts";
 import { type Measured, printIdle, printPieces, printPrimitives, printProviders, printStarts } from "./results.ts";
 import { measure, type Piece } from "./sideBySide.ts";
 import { measureStarts } from "./starts.ts";
@@ -62,14 +62,16 @@ async function measureIdles(program: BareProgram, counts: Counts, origin: Origin
   printIdle({ ims, bare }, origin);
 }
 
-async function originOf(): Promise<Origin> {
+/** Of the server that is measured. */
+async function serverOrigin(): Promise<Origin> {
   const { out } = await runProgram("server", ["--version"], { cwd: process.cwd() });
   const [, version = "", commit = ""] = /^ims server (\S+) \((.*)\)$/m.exec(out) ?? [];
-  return { version, commit, at: new Date().toISOString() };
+  return originOf(version, commit);
 }
 
 async function main(counts: Counts): Promise<void> {
-  const origin = await originOf();
+  const origin = await serverOrigin();
+  warnIfBusy(origin);
   using program = await BareProgram.built();
   printStarts(await measureStarts(program, counts), origin);
   printProviders(await compareProviders(counts.primitiveMs), origin);
