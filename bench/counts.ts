@@ -30,7 +30,7 @@ export const FULL: Counts = {
   rounds: 3,
   pairs: 50,
   messages: 400,
-  idle: 10_000,
+  idle: 3000,
   calmMs: 10_000,
 };
 

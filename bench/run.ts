@@ -1,4 +1,5 @@
 /** What the server costs: `make bench`. README.md beside this file says what is measured, beside what, and how to read it. */
+import { parseArgs } from "node:util";
 import { nativeCrypto } from "../core/crypto/native.ts";
 import { DEVICES_MAX } from "../core/limits.ts";
 import { runProgram } from "../test/support/programs.ts";
@@ -81,7 +82,9 @@ async function main(counts: Counts): Promise<void> {
 }
 
 try {
-  await main(process.argv.includes("--quick") ? QUICK : FULL);
+  const { values } = parseArgs({ options: { quick: { type: "boolean" }, idle: { type: "string" } } });
+  const counts = values.quick === true ? QUICK : FULL;
+  await main({ ...counts, idle: Number(values.idle ?? counts.idle) });
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;
