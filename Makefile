@@ -9,7 +9,7 @@
 ## slow      all tests, with the long random runs and ten minutes of traffic
 ## cover     all tests, and how much of each file they reach
 ## check     format, lint, types, import rules, lockfile
-## bench     what the server costs, beside a bare relay, in three minutes (JSON lines on stdout)
+## bench     what the server costs, beside a bare relay; a few minutes (JSON lines on stdout)
 ## smoke     run what was built, away from its sources
 ## dist      build twice, compare, write SHA256SUMS (PLATFORMS="linux-x64 linux-arm64 darwin-arm64 ...")
 ## install   ims-server and ims-client into PREFIX/bin (/usr/local)

@@ -27,10 +27,10 @@ export const FULL: Counts = {
   warmUpLogins: 300,
   logins: 200,
   tickets: 2000,
-  rounds: 5,
+  rounds: 3,
   pairs: 50,
   messages: 400,
-  idle: 10_000,
+  idle: 3000,
   calmMs: 10_000,
 };
 
@@ -44,6 +44,6 @@ export const QUICK: Counts = {
   rounds: 1,
   pairs: 2,
   messages: 50,
-  idle: 100,
+  idle: 40,
   calmMs: 0,
 };

@@ -1,5 +1,5 @@
 /** Results: JSON lines for a record of many runs on stdout, a table for people on stderr. */
-import { cpus, release } from "node:os";
+import { cpus, loadavg, release } from "node:os";
 
 export type Figures = Readonly<Record<string, number | string>>;
 
@@ -8,6 +8,21 @@ export interface Origin {
   readonly version: string;
   readonly commit: string;
   readonly at: string;
+  /** What else the machine did in the minute before: processes that ran or wanted to. */
+  readonly loadAverage: number;
+}
+
+export function originOf(version: string, commit: string): Origin {
+  return { version, commit, at: new Date().toISOString(), loadAverage: loadavg()[0] ?? 0 };
+}
+
+/** A word to people when others have the machine: CPU time costs more then, and the figures are worth less. */
+export function warnIfBusy({ loadAverage }: Origin): void {
+  const cores = cpus().length;
+  if (loadAverage < cores / 2) return;
+  process.stderr.write(
+    `\nThe machine is busy: load ${short(loadAverage)} on ${cores} cores. Do not trust these figures.\n`,
+  );
 }
 
 export function printJson(bench: string, figures: Figures, origin: Origin): void {

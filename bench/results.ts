@@ -1,8 +1,7 @@
 /** What is said of each measurement: a line of JSON for each figure, and a table. */
 import type { Idle } from "./idle.ts";
 import type { WorkPrimitives } from "./inMemory.ts";
-import type { RecordBytes } from "./messages.ts";
-import { TEXT_BYTES } from "./messages.ts";
+import { type RecordBytes, TEXT_BYTES } from "./messages.ts";
 import { sumUs } from "./pieces.ts";
 import type { Compared } from "./providers.ts";
 import { type Origin, printJson, printTable, short } from "./report.ts";

@@ -1,4 +1,5 @@
 /** What the server costs: `make bench`. README.md beside this file says what is measured, beside what, and how to read it. */
+import { parseArgs } from "node:util";
 import { nativeCrypto } from "../core/crypto/native.ts";
 import { DEVICES_MAX } from "../core/limits.ts";
 import { runProgram } from "../test/support/programs.ts";
@@ -11,7 +12,7 @@ import { recordBytes } from "./messages.ts";
 import { loginPieces, relayPieces, ticketPieces } from "./pieces.ts";
 import { compareProviders } from "./providers.ts";
 import { makeRealm } from "./realm.ts";
-import type { Origin } from "./report.ts";
+import { type Origin, originOf, warnIfBusy } from "./report.ts";
 import { type Measured, printIdle, printPieces, printPrimitives, printProviders, printStarts } from "./results.ts";
 import { measure, type Piece } from "./sideBySide.ts";
 import { measureStarts } from "./starts.ts";
@@ -62,14 +63,16 @@ async function measureIdles(program: BareProgram, counts: Counts, origin: Origin
   printIdle({ ims, bare }, origin);
 }
 
-async function originOf(): Promise<Origin> {
+/** Of the server that is measured. */
+async function serverOrigin(): Promise<Origin> {
   const { out } = await runProgram("server", ["--version"], { cwd: process.cwd() });
   const [, version = "", commit = ""] = /^ims server (\S+) \((.*)\)$/m.exec(out) ?? [];
-  return { version, commit, at: new Date().toISOString() };
+  return originOf(version, commit);
 }
 
 async function main(counts: Counts): Promise<void> {
-  const origin = await originOf();
+  const origin = await serverOrigin();
+  warnIfBusy(origin);
   using program = await BareProgram.built();
   printStarts(await measureStarts(program, counts), origin);
   printProviders(await compareProviders(counts.primitiveMs), origin);
@@ -79,7 +82,9 @@ async function main(counts: Counts): Promise<void> {
 }
 
 try {
-  await main(process.argv.includes("--quick") ? QUICK : FULL);
+  const { values } = parseArgs({ options: { quick: { type: "boolean" }, idle: { type: "string" } } });
+  const counts = values.quick === true ? QUICK : FULL;
+  await main({ ...counts, idle: Number(values.idle ?? counts.idle) });
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

@@ -79,6 +79,8 @@ export const PUZZLE_MAX_BITS = 22;
 
 /** Frames of a stranger that are under way at once: hello, login, proof and attach are all that one has to say. */
 export const WAITING_FRAMES_MAX = 4;
+/** Bytes of them: a login takes 4 KiB, and an envelope may follow it before it is answered. */
+export const WAITING_MAX_BYTES = 32 * 1024;
 /** Bytes that wait for a peer who does not read, before it is cut. */
 export const BACKLOG_MAX_BYTES = 4 * 1024 * 1024;
 /** Likewise for all peers together, and again for what waits of all sessions: a small machine has 512 MiB. */

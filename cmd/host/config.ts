@@ -1,4 +1,4 @@
-/** `sconf.json` and `config.json`: where they are looked for and what may stand in them (README, "Configuration"). */
+/** `sconf.json` and `config.json`: where they are looked for and what may stand in them (README, "Files"). */
 import { existsSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { CodedError } from "../../core/errors.ts";

@@ -6,7 +6,7 @@ import type { Job } from "../../core/crypto/provider.ts";
 import type { Env } from "../../core/env.ts";
 import { CodedError, type ErrorCode } from "../../core/errors.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
-import { BACKLOG_MAX_BYTES, BACKLOGS_MAX_BYTES, WAITING_FRAMES_MAX } from "../../core/limits.ts";
+import { BACKLOGS_MAX_BYTES } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { Server, type SessionInfo } from "../../core/peer/server.ts";
 import type { PeerEffect, ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
@@ -108,8 +108,7 @@ export class Driver {
     const peer = this.#peers.get(connection);
     if (peer === undefined) return;
     peer.queue(bytes);
-    const tooMuch = peer.stranger ? peer.waiting > WAITING_FRAMES_MAX : peer.waitingBytes > BACKLOG_MAX_BYTES;
-    if (tooMuch) this.end(connection, "channel.busy");
+    if (peer.overfull) this.end(connection, "channel.busy");
     else if (peer.stranger) this.#gate.push(() => this.#admit(connection, peer), peer.lane);
     else this.#turns.take(peer);
     if (!peer.stranger && peer.waiting > 0) this.#undone.grew(peer)?.end("channel.busy");

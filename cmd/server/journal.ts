@@ -3,7 +3,7 @@
  * the counters, the log and the audit trail hear the same. Strangers decide how often they are turned away, so a
  * refusal is said once and then summed (`sums.ts`): neither file grows with them.
  */
-import { ERRORS, type ErrorCode } from "../../core/errors.ts";
+import { CodedError, ERRORS, type ErrorCode } from "../../core/errors.ts";
 import type { Address } from "../../core/ids.ts";
 import type { UserName } from "../../core/name.ts";
 import { faultPlace } from "../host/fault.ts";
@@ -118,7 +118,7 @@ export class ServerJournal implements Journal, Disposable {
 
   fault(error: unknown): void {
     this.#counts.faults += 1;
-    this.#logged.add({ event: "server.fault", fields: { reason: faultPlace(error) } });
+    this.#logged.add({ event: "server.fault", fields: { reason: reasonOf(error) } });
   }
 
   #countRefusal(cause: RefusalCause): void {
@@ -145,4 +145,10 @@ export class ServerJournal implements Journal, Disposable {
   [Symbol.dispose](): void {
     this.#stack.dispose();
   }
+}
+
+/** What the machine did to us in our own words, such as a full disk; of anything else its kind and place. */
+function reasonOf(error: unknown): string {
+  const ours = error instanceof CodedError && ERRORS[error.code].blame === "operator";
+  return ours ? error.detail : faultPlace(error);
 }

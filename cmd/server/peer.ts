@@ -1,5 +1,6 @@
 /** One connection as the driver knows it: what waits of it, how fast it may be served, and when it is cut. */
 import type { ErrorCode } from "../../core/errors.ts";
+import { BACKLOG_MAX_BYTES, WAITING_FRAMES_MAX, WAITING_MAX_BYTES } from "../../core/limits.ts";
 import type { ServerConfig } from "../host/config.ts";
 import type { Lane } from "./gate.ts";
 import { Pace } from "./pace.ts";
@@ -73,6 +74,12 @@ export class Peer implements Worker {
   /** What the frames that wait take in memory. */
   get waitingBytes(): number {
     return this.#bytes + this.#frames.length * FRAME_BYTES;
+  }
+
+  /** More waits than one peer may let wait. */
+  get overfull(): boolean {
+    if (!this.stranger) return this.waitingBytes > BACKLOG_MAX_BYTES;
+    return this.waiting > WAITING_FRAMES_MAX || this.waitingBytes > WAITING_MAX_BYTES;
   }
 
   queue(bytes: Uint8Array): void {

@@ -7,6 +7,7 @@ import { CodedError, ERRORS } from "../../../core/errors.ts";
 import { newDeviceId, newMessageId } from "../../../core/ids.ts";
 import { startLogin } from "../../../core/kdc/login.ts";
 import type { Users } from "../../../core/kdc/realm.ts";
+import { WAITING_MAX_BYTES } from "../../../core/limits.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { Secret, wipe } from "../../../core/secret.ts";
 import { clientFrames, type ServerMessage } from "../../../core/wire/messages.ts";
@@ -106,6 +107,18 @@ describe("too much", () => {
       [undefined, "channel.busy"],
       ["alice", "channel.busy"],
     ]);
+  });
+
+  test("bytes of a stranger, that have not had their turn", async () => {
+    const own = rig();
+    const [large, larger] = [new Plug(own.driver), new Plug(own.driver)];
+    for (const [peer, length] of [
+      [large, WAITING_MAX_BYTES / 2 - 256],
+      [larger, WAITING_MAX_BYTES / 2 - 255],
+    ] as const) {
+      for (let times = 0; times < 2; times += 1) peer.send(new Uint8Array(length));
+    }
+    expect([await larger.closed, await large.closed]).toEqual([4205, 4103]);
   });
 
   test("frames: the session waits, others do not, and all of them are answered", async () => {

@@ -3,6 +3,7 @@ import { createLog } from "../../../cmd/host/log.ts";
 import type { AuditFields } from "../../../cmd/server/audit.ts";
 import { auditLine } from "../../../cmd/server/audit.ts";
 import { REFUSAL_CAUSES, type Refusal, ServerJournal } from "../../../cmd/server/journal.ts";
+import { CodedError } from "../../../core/errors.ts";
 import type { DeviceId } from "../../../core/ids.ts";
 import { parseUserName } from "../../../core/name.ts";
 
@@ -165,13 +166,15 @@ test("a fault is logged without its message; the same again is summed; the trail
   const fault = new RangeError("hunter2");
   for (let times = 0; times < 3; times += 1) journal.fault(fault);
   journal.fault("something else");
+  journal.fault(new CodedError("file.failed", "data/x.db: cannot be written (the disk is full)"));
   journal[Symbol.dispose]();
   expect(logged.map(({ level, event, reason, count }) => [level, event, reason, count])).toEqual([
     ["error", "server.fault", expect.stringMatching(/^RangeError/), undefined],
     ["error", "server.fault", "not an error", undefined],
+    ["error", "server.fault", "data/x.db: cannot be written (the disk is full)", undefined],
     ["error", "server.fault", expect.stringMatching(/^RangeError/), 2],
   ]);
-  expect([JSON.stringify(logged).includes("hunter2"), audited, journal.counts.faults]).toEqual([false, [], 4]);
+  expect([JSON.stringify(logged).includes("hunter2"), audited, journal.counts.faults]).toEqual([false, [], 5]);
 });
 
 test("administration is in both; a change of users names them in the trail alone", () => {
