@@ -22,7 +22,8 @@ const PAIRS = SLOW ? 2000 : 200;
  */
 const BOUND = 4;
 
-const nameOf = (side: Side, at: number): string => `${side.padEnd(8, "x")}${100 + (at % NAMES)}`;
+/** The sides take turns in the order of names, too: where a count is kept takes more or less work. */
+const nameOf = (side: Side, at: number): string => `${100 + (at % NAMES)}${side.padEnd(8, "x")}`;
 
 let realm: RunningRealm;
 beforeAll(async () => {
