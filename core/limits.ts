@@ -58,6 +58,8 @@ export const PASSWORD_MAX_BYTES = 1024;
 
 /** Failed logins of one name from one prefix that cost nothing: a person mistypes. */
 export const GUESSES_FREE = 5;
+/** Logins of one user that may be under way from a prefix of theirs without counting: their devices, and what runs beside. */
+export const LOGINS_UNDER_WAY_MAX = 16;
 /** The longest wait between two guesses: whoever waits for it all day has 96 of them. */
 export const GUESS_WAIT_MAX_SECONDS = 900;
 /** Failed logins of one name in an hour, from anywhere, before only prefixes that its owner has used are served. */

@@ -135,7 +135,7 @@ export class Attempts implements Disposable {
     this.#written(() => this.#database.query(told).run(user, atMs));
   }
 
-  historyOf({ name, prefix }: Guesser, nowMs: number): GuessHistory {
+  historyOf({ name, prefix }: Guesser, nowMs: number): Omit<GuessHistory, "underWay"> {
     const here = this.#row<{ count: number; last: number | null }>(
       "SELECT count(*) AS count, max(at) AS last FROM guess WHERE user = ? AND prefix = ? AND at > ?",
       ...[name, prefix, nowMs - GUESS_MEMORY_MS],

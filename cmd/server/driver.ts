@@ -275,7 +275,7 @@ export class Driver {
     if (device !== null) this.#journal.logout(device, address, code);
     else this.#journal.refused({ cause: code, address, attempted: attempted !== null, user: attempted?.user });
     try {
-      if (code === "server.stopping" || code === "server.fault") peer?.login.forgive();
+      peer?.login.end(code === "server.stopping" || code === "server.fault");
     } catch (error) {
       this.#journal.fault(error);
     }

@@ -26,9 +26,10 @@ export class PeerLogin {
   /** The guess was the password. @returns what the user has to be told; null when there was no guess. @throws file.failed */
   prove(): GuessReport | null {
     if (this.#guess === null) return null;
-    const { guesses, atMs } = this.#throttle.prove(this.#guess);
-    this.#proved = { user: this.#guess.user, atMs };
+    const guess = this.#guess;
     this.#guess = null;
+    const { guesses, atMs } = this.#throttle.prove(guess);
+    this.#proved = { user: guess.user, atMs };
     return guesses;
   }
 
@@ -37,9 +38,12 @@ export class PeerLogin {
     if (this.#proved !== null) this.#throttle.told(this.#proved.user, this.#proved.atMs);
   }
 
-  /** It ends for a reason of ours: what has not been proved was no guess. @throws file.failed */
-  forgive(): void {
-    if (this.#guess !== null) this.#throttle.forgive(this.#guess);
+  /** It is over. When that is our doing, what has not been proved was no guess. @throws file.failed */
+  end(ourDoing: boolean): void {
+    const guess = this.#guess;
     this.#guess = null;
+    if (guess === null) return;
+    if (ourDoing) this.#throttle.forgive(guess);
+    else this.#throttle.givenUp(guess);
   }
 }

@@ -10,7 +10,7 @@ import { countedName, type GuessReport, puzzleBits, type Verdict, waitSeconds } 
 import type { UserName } from "../../core/name.ts";
 import type { Secret } from "../../core/secret.ts";
 import { prefixOf } from "../host/addresses.ts";
-import type { Attempts, GuessId } from "./attempts.ts";
+import type { Attempts, Guesser, GuessId } from "./attempts.ts";
 
 /** A login that has begun. */
 export interface Attempt {
@@ -31,15 +31,19 @@ export interface Guess {
   readonly id: GuessId;
   readonly user: UserName;
   readonly prefix: string;
+  /** As it is counted. */
+  readonly name: string;
 }
 
 /** What is asked of a `Throttle`. */
-export type Throttling = Pick<Throttle, "knows" | "judge" | "prove" | "told" | "forgive">;
+export type Throttling = Pick<Throttle, "knows" | "judge" | "prove" | "told" | "forgive" | "givenUp">;
 
 export class Throttle {
   readonly #env: Env;
   readonly #attempts: Attempts;
   readonly #key: Secret;
+  /** Guesses that are neither proved nor given up, by name and prefix. */
+  readonly #underWay = new Map<string, number>();
 
   /** @param key of `attemptsKey`; borrowed */
   constructor(env: Env, attempts: Attempts, key: Secret) {
@@ -67,16 +71,25 @@ export class Throttle {
     const bits = solved || this.#attempts.isKnown(prefix, nowMs) ? null : puzzleBits(load.waiting, load.inWork);
     if (bits !== null) return { verdict: { kind: "puzzle", bits }, guess: null };
     const guesser = { name: countedName(this.#env.crypto, this.#key, user, registered), prefix };
-    const seconds = waitSeconds(this.#attempts.historyOf(guesser, nowMs), nowMs);
+    const underWay = this.#underWay.get(keyOf(guesser)) ?? 0;
+    const seconds = waitSeconds({ ...this.#attempts.historyOf(guesser, nowMs), underWay }, nowMs);
     if (seconds > 0) return { verdict: { kind: "wait", seconds }, guess: null };
     const id = this.#attempts.count(guesser, registered, nowMs);
-    return { verdict: { kind: "serve" }, guess: { id, user, prefix } };
+    this.#underWay.set(keyOf(guesser), underWay + 1);
+    return { verdict: { kind: "serve" }, guess: { id, user, ...guesser } };
   }
 
   /** The guess was the password. @returns what the user has to be told, and when that was so */
-  prove({ id, user, prefix }: Guess): { readonly guesses: GuessReport; readonly atMs: number } {
+  prove(guess: Guess): { readonly guesses: GuessReport; readonly atMs: number } {
+    const { id, user, prefix } = guess;
+    this.#over(guess);
     const atMs = this.#env.nowMs();
     return { guesses: this.#attempts.prove(user, prefix, id, atMs), atMs };
+  }
+
+  /** The guess will not be proved. */
+  givenUp(guess: Guess): void {
+    this.#over(guess);
   }
 
   /** The user has been told what `prove` reported at that time. */
@@ -85,7 +98,19 @@ export class Throttle {
   }
 
   /** The guess could not be proved, for a reason of ours: it was none. */
-  forgive({ id }: Guess): void {
-    this.#attempts.takeBack(id);
+  forgive(guess: Guess): void {
+    this.#over(guess);
+    this.#attempts.takeBack(guess.id);
   }
+
+  #over(guess: Guess): void {
+    const left = (this.#underWay.get(keyOf(guess)) ?? 0) - 1;
+    if (left > 0) this.#underWay.set(keyOf(guess), left);
+    else this.#underWay.delete(keyOf(guess));
+  }
+}
+
+/** Neither part holds a space. */
+function keyOf({ name, prefix }: Guesser): string {
+  return `${name} ${prefix}`;
 }

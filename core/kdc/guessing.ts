@@ -10,7 +10,14 @@ import { utf8 } from "../bytes.ts";
 import { hkdfExpand } from "../crypto/kdf.ts";
 import { LABELS } from "../crypto/labels.ts";
 import { type CryptoProvider, HASH256_BYTES } from "../crypto/provider.ts";
-import { GUESS_WAIT_MAX_SECONDS, GUESSES_FREE, GUESSES_PER_HOUR, PUZZLE_MAX_BITS, PUZZLE_MIN_BITS } from "../limits.ts";
+import {
+  GUESS_WAIT_MAX_SECONDS,
+  GUESSES_FREE,
+  GUESSES_PER_HOUR,
+  LOGINS_UNDER_WAY_MAX,
+  PUZZLE_MAX_BITS,
+  PUZZLE_MIN_BITS,
+} from "../limits.ts";
 import type { UserName } from "../name.ts";
 import type { Secret } from "../secret.ts";
 
@@ -24,6 +31,8 @@ export interface GuessHistory {
   readonly inHour: number;
   /** The user has logged in from this prefix within `KNOWN_PREFIX_MS`. */
   readonly known: boolean;
+  /** Those of `here` that are under way: neither proved nor given up. */
+  readonly underWay: number;
 }
 
 /** A login that has begun goes on, at once or after some work. */
@@ -34,11 +43,14 @@ export type Verdict = Admission | { readonly kind: "wait"; readonly seconds: num
 /**
  * Seconds until one more guess may be made; 0 for now. `GUESSES_FREE` are free; the n-th after them has to wait 2^n
  * seconds since the one before it, at most `GUESS_WAIT_MAX_SECONDS`. A name with `GUESSES_PER_HOUR` failures is served only
- * where its owner has been before. A clock that was set back lengthens no wait beyond its own length.
+ * where its owner has been before; there, logins that are under way do not count while they are fewer than
+ * `LOGINS_UNDER_WAY_MAX`. A clock that was set back lengthens no wait beyond its own length.
  */
-export function waitSeconds({ here, lastHereMs, inHour, known }: GuessHistory, nowMs: number): number {
+export function waitSeconds(history: GuessHistory, nowMs: number): number {
+  const { here, lastHereMs, inHour, known, underWay } = history;
   if (inHour >= GUESSES_PER_HOUR && !known) return GUESS_WAIT_MAX_SECONDS;
-  const beyond = here - GUESSES_FREE + 1;
+  const failed = known && underWay < LOGINS_UNDER_WAY_MAX ? here - underWay : here;
+  const beyond = failed - GUESSES_FREE + 1;
   if (beyond <= 0) return 0;
   const delay = Math.min(2 ** Math.min(beyond, 30), GUESS_WAIT_MAX_SECONDS);
   return Math.min(Math.max(Math.ceil((lastHereMs - nowMs) / 1000 + delay), 0), delay);

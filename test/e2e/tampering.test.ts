@@ -122,8 +122,12 @@ test.concurrent.each([1, 2, 33, 1000])("a hello of another suite, %i bytes: clos
 });
 
 /** What `client send Bob TEXT` of Eric does behind a tap. */
+let networks = 0;
+
+/** Each from a network of its own, or the logins that fail would keep out those that come later. */
 async function sendThrough(options: WiretapOptions, text: string) {
-  await using tap = await Wiretap.open(realm.port, options);
+  networks += 1;
+  await using tap = await Wiretap.open(realm.port, { from: `127.1.${networks}.1`, ...options });
   const config = realm.folder.clientConfigFor(tap.port);
   return await realm.as("Eric", ["--config", config, "send", "Bob", "--timeout", "2", text]);
 }

@@ -19,10 +19,11 @@ export const PATIENT: Limits = { ...DEFAULT_LIMITS, handshakeSeconds: 60 };
 /** Lets everybody on, and has heard of nothing. */
 const LENIENT: Throttling = {
   knows: () => false,
-  judge: ({ user }) => ({ verdict: { kind: "serve" }, guess: { id: 0 as GuessId, user, prefix: "" } }),
+  judge: ({ user }) => ({ verdict: { kind: "serve" }, guess: { id: 0 as GuessId, user, prefix: "", name: user } }),
   prove: () => ({ guesses: { prefixes: [], others: 0 }, atMs: 0 }),
   told: () => {},
   forgive: () => {},
+  givenUp: () => {},
 };
 
 /** A driver with a journal that a test can read, and with a clock and randomness of its own, which a test may break. */

@@ -23,6 +23,8 @@ export interface WiretapOptions {
   readonly segmentBytes?: number;
   /** Milliseconds before each write. */
   readonly delayMs?: number;
+  /** The address that the server sees, one of loopback. */
+  readonly from?: string;
 }
 
 export class Wiretap implements AsyncDisposable {
@@ -72,7 +74,7 @@ export class Wiretap implements AsyncDisposable {
   }
 
   #accept(client: Socket): void {
-    const server = dial({ port: this.#target, host: "127.0.0.1" });
+    const server = dial({ port: this.#target, host: "127.0.0.1", localAddress: this.#options.from ?? "127.0.0.1" });
     this.#relay(client, server, "up");
     this.#relay(server, client, "down");
   }

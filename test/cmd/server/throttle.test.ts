@@ -48,6 +48,19 @@ test("five guesses from a prefix, whatever the address in it; the sixth waits, a
   expect(judge("alice").verdict).toEqual({ kind: "wait", seconds: 4 });
 });
 
+test("where a user has been before, logins under way do not count until they are given up", () => {
+  logIn("alice", "192.0.2.7");
+  env.now += 1;
+  const under = Array.from({ length: 16 }, () => judge("alice").guess);
+  expect(under.every((guess) => guess !== null)).toBe(true);
+  expect(judge("alice").verdict).toEqual({ kind: "wait", seconds: 900 });
+  for (const guess of under.slice(0, 8)) if (guess !== null) throttle.prove(guess);
+  expect(judge("alice").verdict).toEqual({ kind: "serve" });
+  for (const guess of under.slice(8)) if (guess !== null) throttle.givenUp(guess);
+  expect(judge("alice").verdict).toEqual({ kind: "wait", seconds: 16 });
+  expect(judge("bob").verdict).toEqual({ kind: "serve" });
+});
+
 test("known and unknown names meet the same, step for step", () => {
   const run = (name: string, registered: boolean) =>
     Array.from({ length: 40 }, (_, step) => {

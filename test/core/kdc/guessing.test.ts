@@ -7,7 +7,7 @@ import { Secret } from "../../../core/secret.ts";
 
 const NOW = 1_800_000_000_000;
 const history = (change: Partial<GuessHistory>): GuessHistory => {
-  return { here: 0, lastHereMs: NOW, inHour: 0, known: false, ...change };
+  return { here: 0, lastHereMs: NOW, inHour: 0, known: false, underWay: 0, ...change };
 };
 
 describe("one name from one prefix", () => {
@@ -67,11 +67,28 @@ describe("one name from anywhere", () => {
   });
 });
 
+describe("logins under way", () => {
+  test.each([
+    [true, 0, 15, 0],
+    [true, 4, 15, 0],
+    [true, 5, 15, 2],
+    [true, 0, 16, 900],
+    [false, 0, 4, 0],
+    [false, 0, 5, 2],
+    [false, 4, 1, 2],
+  ])(
+    "at a prefix that is the owner's (%p), %d failures and %d logins under way: %d seconds",
+    (known, failed, underWay, seconds) => {
+      expect(waitSeconds(history({ known, here: failed + underWay, underWay }), NOW)).toBe(seconds);
+    },
+  );
+});
+
 test("any history: a whole number of seconds, from none to fifteen minutes", () => {
   const times = fc.integer({ min: 0, max: 2 * NOW });
   fc.assert(
     fc.property(fc.nat(5000), times, fc.nat(5000), fc.boolean(), times, (here, lastHereMs, inHour, known, now) => {
-      const seconds = waitSeconds({ here, lastHereMs, inHour, known }, now);
+      const seconds = waitSeconds({ here, lastHereMs, inHour, known, underWay: 0 }, now);
       expect(Number.isInteger(seconds)).toBe(true);
       expect(seconds).toBeWithin(0, 901);
     }),
