@@ -91,5 +91,7 @@ export const BACKLOGS_MAX_BYTES = 64 * 1024 * 1024;
 export const IDLE_SECONDS = 60;
 /** Changes of presence within this time are told together: no person notices, and a crowd that logs in costs less. */
 export const PRESENCE_MS = 50;
+/** With many sessions they wait longer: telling so many of them in a millisecond takes about a tenth of a core. */
+export const PRESENCE_SESSIONS_PER_MS = 10;
 /** A server that is told to stop serves sessions for this long, so that what is on its way is still routed. */
 export const DRAIN_MS = 500;

@@ -4,22 +4,24 @@ import type { UserName } from "../name.ts";
 /** Names one connection of a server; drawn by its driver, never used again. */
 export type ConnectionId = number & { readonly brand: "ConnectionId" };
 
+const NONE: readonly DeviceId[] = [];
+
 /** Which devices are logged in, and over which connection. */
 export class Online {
   readonly #connections = new Map<string, ConnectionId>();
-  readonly #devices = new Map<UserName, Set<DeviceId>>();
+  /** Each list is replaced, never changed: the same list holds the same devices. */
+  readonly #devices = new Map<UserName, readonly DeviceId[]>();
 
   add(address: Address, connection: ConnectionId): void {
     this.#connections.set(addressKey(address), connection);
-    const devices = this.#devices.get(address.user) ?? new Set();
-    this.#devices.set(address.user, devices.add(address.device));
+    this.#devices.set(address.user, [...this.devicesOf(address.user), address.device]);
   }
 
   remove(address: Address): void {
     this.#connections.delete(addressKey(address));
-    const devices = this.#devices.get(address.user);
-    devices?.delete(address.device);
-    if (devices?.size === 0) this.#devices.delete(address.user);
+    const left = this.devicesOf(address.user).filter((device) => device !== address.device);
+    if (left.length > 0) this.#devices.set(address.user, left);
+    else this.#devices.delete(address.user);
   }
 
   connectionOf(address: Address): ConnectionId | null {
@@ -27,7 +29,7 @@ export class Online {
   }
 
   devicesOf(user: UserName): readonly DeviceId[] {
-    return [...(this.#devices.get(user) ?? [])];
+    return this.#devices.get(user) ?? NONE;
   }
 
   /** Every connection with a session. */

@@ -8,21 +8,20 @@ export class Outgoing {
   readonly #keyFrames: Uint8Array[] = [];
 
   send(connection: ConnectionId, message: ServerMessage): void {
-    this.#queue(connection, serverFrames.encode(message));
+    this.queue(connection, serverFrames.encode(message));
   }
 
   /** A message that holds a key: only this encoding of it is wiped, the message is the caller's. */
   sendKey(connection: ConnectionId, message: ServerMessage): void {
     const frame = serverFrames.encode(message);
-    this.#queue(connection, frame);
+    this.queue(connection, frame);
     this.#keyFrames.push(frame);
   }
 
   /** To each of `connections` but those of `except`. */
-  broadcast(connections: Iterable<ConnectionId>, message: ServerMessage, except?: ReadonlySet<ConnectionId>): void {
-    const frame = serverFrames.encode(message);
+  broadcast(connections: Iterable<ConnectionId>, frame: Uint8Array, except?: ReadonlySet<ConnectionId>): void {
     for (const connection of connections) {
-      if (except?.has(connection) !== true) this.#queue(connection, frame);
+      if (except?.has(connection) !== true) this.queue(connection, frame);
     }
   }
 
@@ -33,7 +32,8 @@ export class Outgoing {
     for (const frame of this.#keyFrames.splice(0)) frame.fill(0);
   }
 
-  #queue(connection: ConnectionId, frame: Uint8Array): void {
+  /** A frame that is encoded already, and is not changed. */
+  queue(connection: ConnectionId, frame: Uint8Array): void {
     const queue = this.#frames.get(connection);
     if (queue === undefined) this.#frames.set(connection, [frame]);
     else queue.push(frame);

@@ -15,7 +15,6 @@ import { grant } from "../kdc/granting.ts";
 import type { Verdict } from "../kdc/guessing.ts";
 import { type ServerKeys, stillCounts, type Users } from "../kdc/realm.ts";
 import type { Session } from "../kdc/session.ts";
-import { PRESENCE_MS } from "../limits.ts";
 import type { UserName } from "../name.ts";
 import { wipe } from "../secret.ts";
 import type { ClientMessage, ServerMessage } from "../wire/messages.ts";
@@ -104,7 +103,8 @@ export class Server {
         this.#step(event.connection, event);
     }
     this.#flush();
-    if (this.#presences.startsTimer()) this.#effects.push({ kind: "wake", afterMs: PRESENCE_MS });
+    const afterMs = this.#presences.startTimer();
+    if (afterMs !== null) this.#effects.push({ kind: "wake", afterMs });
     const effects = this.#effects;
     this.#effects = [];
     return effects;

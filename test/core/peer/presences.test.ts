@@ -2,7 +2,10 @@ import { beforeEach, describe, expect, test } from "bun:test";
 import type { DeviceId, MessageId } from "../../../core/ids.ts";
 import { PRESENCE_MS } from "../../../core/limits.ts";
 import { parseUserName } from "../../../core/name.ts";
-import type { ServerMessage } from "../../../core/wire/messages.ts";
+import { type ConnectionId, Online } from "../../../core/peer/online.ts";
+import { Outgoing } from "../../../core/peer/outgoing.ts";
+import { Presences } from "../../../core/peer/presences.ts";
+import { type ServerMessage, serverFrames } from "../../../core/wire/messages.ts";
 import { registerAll, testRealm } from "../../support/realm.ts";
 import { type RawPeer, ScriptedServer } from "../../support/scriptedPeers.ts";
 
@@ -201,3 +204,46 @@ function entry(name: string) {
   if (found === undefined) throw new Error(`no ${name}`);
   return found;
 }
+
+describe("with many sessions", () => {
+  const crowd = (devices: number) => {
+    const [online, outgoing] = [new Online(), new Outgoing()];
+    for (let at = 0; at < devices; at += 1) {
+      online.add(
+        { user: parseUserName("alice"), device: at.toString(16).padStart(16, "0") as DeviceId },
+        at as ConnectionId,
+      );
+    }
+    return { online, outgoing, presences: new Presences({ online, outgoing, nameOf: (user) => user }) };
+  };
+
+  test.each([
+    [1, PRESENCE_MS],
+    [500, PRESENCE_MS],
+    [501, 51],
+    [2000, 200],
+  ])("%d of them are told every %d ms", (devices, afterMs) => {
+    const { presences } = crowd(devices);
+    expect(presences.startTimer()).toBeNull();
+    presences.changed(parseUserName("bob"));
+    expect([presences.startTimer(), presences.startTimer()]).toEqual([afterMs, null]);
+  });
+
+  test("one frame serves them all, until something in it changes", () => {
+    const { online, outgoing, presences } = crowd(3);
+    const told = (): Uint8Array[] => {
+      const frames: Uint8Array[] = [];
+      outgoing.flush((_, some) => frames.push(...some));
+      return frames;
+    };
+    presences.tellAll(0 as ConnectionId, [parseUserName("alice")]);
+    presences.tellAll(1 as ConnectionId, [parseUserName("alice")]);
+    const [first, second] = told();
+    expect(second).toBe(first as Uint8Array);
+    online.remove({ user: parseUserName("alice"), device: "0000000000000001" as DeviceId });
+    presences.tellAll(0 as ConnectionId, [parseUserName("alice")]);
+    const [changed = new Uint8Array(0)] = told();
+    const devices = ["0000000000000000", "0000000000000002"] as DeviceId[];
+    expect(serverFrames.decode(changed)).toEqual([{ kind: "presence", name: "alice", devices }]);
+  });
+});
