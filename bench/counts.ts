@@ -30,8 +30,8 @@ export const FULL: Counts = {
   rounds: 3,
   pairs: 50,
   messages: 400,
-  idle: 3000,
-  calmMs: 10_000,
+  idle: 10_000,
+  calmMs: 40_000,
 };
 
 export const QUICK: Counts = {

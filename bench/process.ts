@@ -37,16 +37,18 @@ export function memoryOf(pid: number): Memory {
 
 const CALM_CHECK_MS = 250;
 const CALM_SHARE = 0.005;
+/** What a crowd of logins has left behind is collected some ten seconds later, and memory stands still until then. */
+const CALM_FOR_MS = 12_000;
 
-/** Its memory once that stays as it is for a second, or at the latest after `patienceMs`. */
+/** Its memory once that stays as it is for `CALM_FOR_MS`, or at the latest after `patienceMs`. */
 export async function calmMemory(pid: number, patienceMs: number): Promise<Memory> {
   const seen = [memoryOf(pid)];
   for (const until = performance.now() + patienceMs; performance.now() < until; ) {
     await Bun.sleep(CALM_CHECK_MS);
     seen.unshift(memoryOf(pid));
-    const last = seen.slice(0, 1000 / CALM_CHECK_MS + 1).map(({ residentKiB }) => residentKiB);
+    const last = seen.slice(0, CALM_FOR_MS / CALM_CHECK_MS + 1).map(({ residentKiB }) => residentKiB);
     const calm = Math.max(...last) - Math.min(...last) < CALM_SHARE * Math.max(...last);
-    if (calm && last.length > 1000 / CALM_CHECK_MS) break;
+    if (calm && last.length > CALM_FOR_MS / CALM_CHECK_MS) break;
   }
   return memoryOf(pid);
 }
