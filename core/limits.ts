@@ -58,12 +58,14 @@ export const PASSWORD_MAX_BYTES = 1024;
 
 /** Failed logins of one name from one prefix that cost nothing: a person mistypes. */
 export const GUESSES_FREE = 5;
-/** Logins of one user that may be under way from a prefix of theirs without counting: their devices, and what runs beside. */
-export const LOGINS_UNDER_WAY_MAX = 16;
+/** Logins of one name that may be under way without counting, where anybody has logged in: with the free ones, 16 at once. */
+export const LOGINS_UNDER_WAY_MAX = 11;
 /** The longest wait between two guesses: whoever waits for it all day has 96 of them. */
 export const GUESS_WAIT_MAX_SECONDS = 900;
 /** Failed logins of one name in an hour, from anywhere, before only prefixes that its owner has used are served. */
 export const GUESSES_PER_HOUR = 100;
+/** Failed logins from one prefix in a day, of whatever names, before it is served only users who have logged in from there. */
+export const PREFIX_GUESSES_PER_DAY = 500;
 /** A failed login counts against its prefix for a day. */
 export const GUESS_MEMORY_MS = 24 * 3_600_000;
 /** A prefix is the owner's for this long after a login from it. */
@@ -76,8 +78,8 @@ export const PREFIX_MAX_BYTES = 48;
 export const PUZZLE_NONCE_BYTES = 8;
 /** The easiest puzzle: 65,536 hashes on average, a tenth of a second of a client. */
 export const PUZZLE_MIN_BITS = 16;
-/** The hardest, of 4 million hashes: some seconds, which a person still waits. */
-export const PUZZLE_MAX_BITS = 22;
+/** The hardest, of a million hashes: one or two seconds, and on a slow machine still within the time for a login. */
+export const PUZZLE_MAX_BITS = 20;
 
 /** Frames of a stranger that are under way at once: hello, login, proof and attach are all that one has to say. */
 export const WAITING_FRAMES_MAX = 4;

@@ -35,6 +35,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: "too many files are open",
   ENFILE: "too many files are open on this machine",
   EBADF: "it is not open",
+  EADDRINUSE: "another program has it",
   EIO: "the disk reports an error",
   ENAMETOOLONG: "the name is too long",
 };

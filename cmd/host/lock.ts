@@ -4,10 +4,11 @@
  * itself is empty and stays; it means nothing while nobody holds it.
  */
 import { Database } from "bun:sqlite";
-import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { CodedError } from "../../core/errors.ts";
 import { resolveLink, systemReason } from "./files.ts";
+import { shellQuoted } from "./printable.ts";
 
 const RETRY_MS = 25;
 const WAIT_MS = 5000;
@@ -71,7 +72,7 @@ export async function withLock<T>(path: string, fn: () => T | Promise<T>, waitMs
 /**
  * Makes `folder` (mode 0700) when it is missing, and takes it for this process.
  * @throws file.locked when another server uses it
- * @throws file.failed when it cannot be made or written
+ * @throws file.failed when it cannot be made or written; config.invalid when others may write in it
  */
 export function lockFolder(folder: string): FileLock {
   try {
@@ -79,9 +80,16 @@ export function lockFolder(folder: string): FileLock {
   } catch (error) {
     throw new CodedError("file.failed", `${folder}: cannot be made: ${systemReason(error)}`, { cause: error });
   }
+  expectOwnFolder(folder, folder);
   const lock = FileLock.tryTake(join(folder, LOCK_NAME));
   if (lock === null) throw new CodedError("file.locked", `${folder}: another server uses this folder; stop it first`);
   return lock;
+}
+
+/** @throws config.invalid when others may write in `folder`, and so put their files in the place of ours; not on Windows */
+export function expectOwnFolder(folder: string, name: string): void {
+  if (process.platform === "win32" || (statSync(folder).mode & 0o022) === 0) return;
+  throw new CodedError("config.invalid", `${name}: others can write in it; run: chmod 700 ${shellQuoted(folder)}`);
 }
 
 /** Whether a running server holds `folder`. Changes nothing, also when the folder is not there. */

@@ -14,27 +14,29 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { CodedError } from "../../core/errors.ts";
 import type { GuessHistory, GuessReport, GuessSummary } from "../../core/kdc/guessing.ts";
-import { GUESS_MEMORY_MS, GUESS_SUMMARIES_MAX, KNOWN_PREFIX_MS } from "../../core/limits.ts";
+import { GUESS_MEMORY_MS, GUESS_SUMMARIES_MAX, KNOWN_PREFIX_MS, PREFIX_GUESSES_PER_DAY } from "../../core/limits.ts";
 import type { UserName } from "../../core/name.ts";
 import { sqliteReason } from "../host/sqlite.ts";
 
 export const ATTEMPTS_NAME = "attempts.db";
 const VERSION = 1;
-/** How long a process waits for the other that writes at this moment. */
+/** How long a process waits for the other that writes at this moment: it stands still meanwhile, and a write takes one millisecond. */
 const BUSY_MS = 1000;
 const HOUR_MS = 3_600_000;
 /** Guesses at names that nobody has, all together. */
 const NOBODYS_MAX = 50_000;
 /** Guesses at one user: more than the rule lets strangers make in nine hours. */
-const USERS_MAX = 1000;
+const GUESSES_AT_USER_MAX = 1000;
 /** Between two clean-ups. */
 const PRUNE_EVERY = 1000;
 
 const SCHEMA = `
   CREATE TABLE guess (
-    id INTEGER PRIMARY KEY, user TEXT NOT NULL, prefix TEXT NOT NULL, at INTEGER NOT NULL, registered INTEGER NOT NULL
+    id INTEGER PRIMARY KEY, user TEXT NOT NULL, prefix TEXT NOT NULL, at INTEGER NOT NULL, registered INTEGER NOT NULL,
+    counts INTEGER NOT NULL DEFAULT 1
   );
   CREATE INDEX guess_by_user ON guess (user, at);
+  CREATE INDEX guess_by_prefix ON guess (prefix, at);
   CREATE TABLE login (user TEXT NOT NULL, prefix TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (user, prefix)) WITHOUT ROWID;
   CREATE TABLE told (user TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX login_by_prefix ON login (prefix, at);
@@ -113,11 +115,6 @@ export class Attempts implements Disposable {
     });
   }
 
-  /** Takes a guess back. */
-  takeBack(guess: GuessId): void {
-    this.#written(() => this.#database.query("DELETE FROM guess WHERE id = ?").run(guess));
-  }
-
   /** The guess was the password: it is taken back, and the prefix is the user's. @returns what failed since the user was last told */
   prove(user: UserName, prefix: string, guess: GuessId, nowMs: number): GuessReport {
     return this.#written(() => {
@@ -135,16 +132,21 @@ export class Attempts implements Disposable {
     this.#written(() => this.#database.query(told).run(user, atMs));
   }
 
-  historyOf({ name, prefix }: Guesser, nowMs: number): Omit<GuessHistory, "underWay"> {
+  historyOf({ name, prefix }: Guesser, nowMs: number): Omit<GuessHistory, "underWay" | "knownToAnybody"> {
     const here = this.#row<{ count: number; last: number | null }>(
-      "SELECT count(*) AS count, max(at) AS last FROM guess WHERE user = ? AND prefix = ? AND at > ?",
+      "SELECT count(*) AS count, max(at) AS last FROM guess WHERE user = ? AND prefix = ? AND at > ? AND counts",
       ...[name, prefix, nowMs - GUESS_MEMORY_MS],
     );
     const known = this.#row(
       "SELECT 1 FROM login WHERE user = ? AND prefix = ? AND at > ?",
       ...[name, prefix, nowMs - KNOWN_PREFIX_MS],
     );
+    const fromPrefix = this.#row<{ count: number }>(
+      "SELECT count(*) AS count FROM (SELECT 1 FROM guess WHERE prefix = ? AND at > ? AND counts LIMIT ?)",
+      ...[prefix, nowMs - GUESS_MEMORY_MS, PREFIX_GUESSES_PER_DAY],
+    );
     return {
+      fromPrefix: fromPrefix?.count ?? 0,
       here: here?.count ?? 0,
       lastHereMs: here?.last ?? 0,
       inHour: this.#inHour(name, nowMs),
@@ -161,19 +163,19 @@ export class Attempts implements Disposable {
 
   guessesOf(user: UserName, nowMs: number): UserGuesses {
     const failed = this.#row<{ count: number }>(
-      "SELECT count(*) AS count FROM guess WHERE user = ? AND at > ?",
+      "SELECT count(*) AS count FROM guess WHERE user = ? AND at > ? AND counts",
       ...[user, nowMs - GUESS_MEMORY_MS],
     );
     const last = this.#row<{ prefix: string; atMs: number }>(
-      "SELECT prefix, at AS atMs FROM guess WHERE user = ? ORDER BY at DESC LIMIT 1",
+      "SELECT prefix, at AS atMs FROM guess WHERE user = ? AND counts ORDER BY at DESC LIMIT 1",
       user,
     );
     return { failed: failed?.count ?? 0, inHour: this.#inHour(user, nowMs), last };
   }
 
-  /** Forgets every guess at a user. */
+  /** No guess at a user counts any more; the user is told of them all the same. */
   clear(user: UserName): void {
-    this.#written(() => this.#database.query("DELETE FROM guess WHERE user = ?").run(user));
+    this.#written(() => this.#database.query("UPDATE guess SET counts = 0 WHERE user = ?").run(user));
   }
 
   /** Forgets all of a user who is no longer one: whoever gets the name next has none of it. */
@@ -190,7 +192,7 @@ export class Attempts implements Disposable {
   }
 
   #inHour(name: string, nowMs: number): number {
-    const sql = "SELECT count(*) AS count FROM guess WHERE user = ? AND at > ?";
+    const sql = "SELECT count(*) AS count FROM guess WHERE user = ? AND at > ? AND counts";
     return this.#row<{ count: number }>(sql, name, nowMs - HOUR_MS)?.count ?? 0;
   }
 
@@ -218,7 +220,7 @@ export class Attempts implements Disposable {
     );
     run(
       "DELETE FROM guess WHERE id <= (SELECT id FROM guess WHERE user = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2) AND user = ?1",
-      ...[name, USERS_MAX],
+      ...[name, GUESSES_AT_USER_MAX],
     );
   }
 

@@ -12,6 +12,7 @@
 import { closeSync, openSync } from "node:fs";
 import { devNull } from "node:os";
 import { CodedError } from "../../core/errors.ts";
+import { systemReason } from "../host/files.ts";
 import type { Log } from "../host/log.ts";
 import type { Listener } from "./listener.ts";
 import { descriptors } from "./machine.ts";
@@ -41,7 +42,7 @@ export interface Descriptors {
 export interface GuardOptions {
   readonly listener: Pick<Listener, "isOpen" | "connections" | "close" | "reopen">;
   readonly metrics: Pick<MetricsPort, "close" | "reopen">;
-  readonly log: Pick<Log, "warn" | "info">;
+  readonly log: Pick<Log, "error" | "warn" | "info">;
   readonly nowMs: () => number;
   readonly descriptors?: Descriptors;
 }
@@ -53,6 +54,8 @@ export class DescriptorGuard implements Disposable {
   readonly #options: GuardOptions;
   readonly #descriptors: Descriptors;
   #reserve: number[];
+  /** It could not be had again: said once. */
+  #portLost = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** What there has been of trouble since the last line of the log about it. */
   #trouble: { readonly sinceMs: number; times: number; lastMs: number } | null = null;
@@ -110,7 +113,7 @@ export class DescriptorGuard implements Disposable {
   }
 
   #tryReopen(): void {
-    const { listener, metrics, nowMs } = this.#options;
+    const { listener, metrics, log, nowMs } = this.#options;
     if (this.#trouble !== null && nowMs() - this.#trouble.lastMs < REST_MS) return;
     if (!this.#canOpen(ENOUGH - this.#reserve.length)) return;
     try {
@@ -120,9 +123,14 @@ export class DescriptorGuard implements Disposable {
     }
     try {
       listener.reopen();
-    } catch {
-      return; // somebody else has the port: later, then
+    } catch (error) {
+      if (!this.#portLost)
+        log.error("port.lost", { reason: systemReason(error), note: "nobody can connect; it is tried again" });
+      this.#portLost = true;
+      return;
     }
+    if (this.#portLost) log.info("port.back");
+    this.#portLost = false;
     if (this.#trouble !== null) this.#trouble.lastMs = nowMs();
     this.#reserve.push(...this.#take(RESERVE - this.#reserve.length));
   }

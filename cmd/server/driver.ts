@@ -121,7 +121,7 @@ export class Driver {
 
   disconnect(connection: ConnectionId): void {
     const peer = this.#peers.get(connection);
-    if (peer !== undefined && !peer.stranger && peer.waiting > 0) peer.gone = true;
+    if (peer !== undefined && !peer.stranger && peer.waiting > 0) peer.leave();
     else this.#disconnected(connection);
   }
 
@@ -232,7 +232,7 @@ export class Driver {
         });
         break;
       case "asked":
-        peer?.charge(effect);
+        peer?.charge({ frames: effect.frames - 1, tickets: effect.tickets }); // one was charged with the record
         break;
       case "ended":
         this.#noteEnd(effect, peer);
@@ -274,11 +274,7 @@ export class Driver {
     const address = peer?.socket.address ?? "";
     if (device !== null) this.#journal.logout(device, address, code);
     else this.#journal.refused({ cause: code, address, attempted: attempted !== null, user: attempted?.user });
-    try {
-      peer?.login.end(code === "server.stopping" || code === "server.fault");
-    } catch (error) {
-      this.#journal.fault(error);
-    }
+    peer?.login.end();
   }
 
   /** A fault of ours: loud, and the connection it happened on ends. */

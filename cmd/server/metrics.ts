@@ -32,7 +32,7 @@ export function metricsText(figures: Figures): string {
     metric(
       "counter",
       "refusals_total",
-      "Strangers turned away, by cause.",
+      "Strangers turned away and sessions that the server ended, by cause.",
       REFUSAL_CAUSES.map((cause) => [{ cause }, refusals[cause] ?? 0]),
     ),
     gauge("memory_resident_bytes", "Memory in use.", figures.memory.residentBytes),

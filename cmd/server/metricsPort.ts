@@ -72,7 +72,11 @@ export class MetricsPort {
     }
   }
 
-  #answer({ method, url }: Request): Response {
+  #answer({ method, url, headers }: Request): Response {
+    // A page in a browser of this machine may have made its own name one of ours (DNS rebinding).
+    if (!/^(?:127\.0\.0\.1|localhost)(?::[0-9]+)?$/i.test(headers.get("host") ?? "")) {
+      return new Response("another host\n", { status: 421 });
+    }
     if (method !== "GET" || new URL(url).pathname !== "/metrics") return new Response("not found\n", { status: 404 });
     return new Response(this.#text(), { headers: { "content-type": METRICS_TYPE } });
   }

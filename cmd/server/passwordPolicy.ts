@@ -35,7 +35,8 @@ export async function expectStrong(password: Secret, user: UserName): Promise<vo
 }
 
 function weaknessOf(bytes: Uint8Array, user: UserName, common: readonly string[]): string | null {
-  const lower = bytes.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte));
+  const visible = visibleOf(bytes);
+  const lower = visible.map((byte) => (byte >= 0x41 && byte <= 0x5a ? byte + 0x20 : byte));
   const plain = lower.filter((byte) => isLetter(byte) || isDigit(byte));
   const isCommon = (found: Uint8Array): boolean => common.some((word) => isText(found, word));
   try {
@@ -47,9 +48,35 @@ function weaknessOf(bytes: Uint8Array, user: UserName, common: readonly string[]
     if (charactersOf(unitOf(lower)) >= PASSWORD_MIN_CHARACTERS) return null;
     return `shorter than ${PASSWORD_MIN_CHARACTERS} characters, not counting repetitions and runs such as abcd; take a longer one, such as a few words`;
   } finally {
-    lower.fill(0);
-    plain.fill(0);
+    for (const copy of [visible, lower, plain]) copy.fill(0);
   }
+}
+
+/** Characters of UTF-8 that nobody sees: soft hyphen, marks over letters, zero-width and direction marks, joiners. */
+const INVISIBLE: readonly (readonly [lead: readonly number[], from: number, to: number])[] = [
+  [[0xc2], 0xad, 0xad],
+  [[0xcc], 0x80, 0xbf],
+  [[0xcd], 0x80, 0xaf],
+  [[0xe2, 0x80], 0x8b, 0x8f],
+  [[0xe2, 0x80], 0xaa, 0xae],
+  [[0xe2, 0x81], 0xa0, 0xaf],
+  [[0xef, 0xbb], 0xbf, 0xbf],
+];
+
+/** A copy without them: they are easily typed by a machine, and add nothing that a guesser would not. */
+function visibleOf(bytes: Uint8Array): Uint8Array {
+  const kept: number[] = [];
+  for (let at = 0; at < bytes.length; at += 1) {
+    const found = INVISIBLE.find(([lead, from, to]) => {
+      const last = bytes[at + lead.length] ?? 0;
+      return lead.every((byte, index) => bytes[at + index] === byte) && last >= from && last <= to;
+    });
+    if (found === undefined) kept.push(bytes[at] ?? 0);
+    else at += found[0].length;
+  }
+  const visible = Uint8Array.from(kept);
+  kept.fill(0);
+  return visible;
 }
 
 /** Whether `plain` is the name, also turned round or repeated, and beyond it no letter and only a few digits. */

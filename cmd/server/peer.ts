@@ -1,6 +1,6 @@
 /** One connection as the driver knows it: what waits of it, how fast it may be served, and when it is cut. */
 import type { ErrorCode } from "../../core/errors.ts";
-import { BACKLOG_MAX_BYTES, WAITING_FRAMES_MAX, WAITING_MAX_BYTES } from "../../core/limits.ts";
+import { BACKLOG_MAX_BYTES, DELIVERY_MS, WAITING_FRAMES_MAX, WAITING_MAX_BYTES } from "../../core/limits.ts";
 import type { ServerConfig } from "../host/config.ts";
 import type { Lane } from "./gate.ts";
 import { Pace } from "./pace.ts";
@@ -43,10 +43,10 @@ export class Peer implements Worker {
   readonly socket: Socket;
   readonly lane: Lane;
   readonly login: PeerLogin;
-  /** Its transport has gone; what it sent before that still has its turn. */
-  gone = false;
+  #gone: ReturnType<typeof setTimeout> | null = null;
   readonly #options: PeerOptions;
   readonly #pace = new Pace();
+  readonly #sinceMs = performance.now();
   /** Frames that wait for the gate or for a turn, oldest first: nothing of this peer may overtake them. */
   readonly #frames: Uint8Array[] = [];
   #bytes = 0;
@@ -92,7 +92,7 @@ export class Peer implements Worker {
     const bytes = this.#frames.shift();
     if (bytes === undefined) return undefined;
     this.#bytes -= bytes.length;
-    if (!this.stranger) this.charge({ bytes: bytes.length });
+    if (!this.stranger) this.charge({ frames: 1, bytes: bytes.length }); // a record of padding asks for nothing, and is work too
     return bytes;
   }
 
@@ -118,12 +118,19 @@ export class Peer implements Worker {
   }
 
   idle(): void {
-    if (this.gone) this.#options.left();
+    if (this.#gone !== null) this.#options.left();
   }
 
+  /** Its transport has gone; what it sent before that still has its turn, for `DELIVERY_MS`. */
+  leave(): void {
+    this.#gone ??= setTimeout(() => this.#options.left(), DELIVERY_MS);
+  }
+
+  /** Counted from the upgrade. */
   setDeadline(seconds: number): void {
     this.clearDeadline();
-    this.#deadline = setTimeout(() => this.end("channel.deadline"), seconds * 1000);
+    const leftMs = Math.max(seconds * 1000 - (performance.now() - this.#sinceMs), 0);
+    this.#deadline = setTimeout(() => this.end("channel.deadline"), leftMs);
   }
 
   clearDeadline(): void {
@@ -146,6 +153,7 @@ export class Peer implements Worker {
     this.clearDeadline();
     this.#frames.length = 0;
     this.#bytes = 0;
-    this.gone = false;
+    if (this.#gone !== null) clearTimeout(this.#gone);
+    this.#gone = null;
   }
 }

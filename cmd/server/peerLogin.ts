@@ -29,21 +29,20 @@ export class PeerLogin {
     const guess = this.#guess;
     this.#guess = null;
     const { guesses, atMs } = this.#throttle.prove(guess);
-    this.#proved = { user: guess.user, atMs };
+    this.#proved = guesses.prefixes.length === 0 ? null : { user: guess.user, atMs };
     return guesses;
   }
 
-  /** The user has seen what `prove` gave. @throws file.failed */
+  /** The user has seen what `prove` gave, once; there is nothing else to see. @throws file.failed */
   told(): void {
-    if (this.#proved !== null) this.#throttle.told(this.#proved.user, this.#proved.atMs);
+    const proved = this.#proved;
+    this.#proved = null;
+    if (proved !== null) this.#throttle.told(proved.user, proved.atMs);
   }
 
-  /** It is over. When that is our doing, what has not been proved was no guess. @throws file.failed */
-  end(ourDoing: boolean): void {
-    const guess = this.#guess;
+  /** It is over: what has not been proved was a failed guess. */
+  end(): void {
+    if (this.#guess !== null) this.#throttle.givenUp(this.#guess);
     this.#guess = null;
-    if (guess === null) return;
-    if (ourDoing) this.#throttle.forgive(guess);
-    else this.#throttle.givenUp(guess);
   }
 }

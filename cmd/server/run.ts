@@ -23,7 +23,7 @@ import { openOperating } from "./operating.ts";
 import { expectSafeHost, openRealm, type Realm } from "./realm.ts";
 import { reloader } from "./reload.ts";
 import { Throttle } from "./throttle.ts";
-import { loadUsers } from "./users.ts";
+import { loadUsers, type UserEntries } from "./users.ts";
 import { UsersWatch } from "./usersWatch.ts";
 
 export interface Signals {
@@ -60,6 +60,7 @@ export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Pro
     changed: (before, now, file) => {
       driver.setUsers(now);
       journal.usersChanged(before, now, file);
+      forgetRemoved({ before, now, attempts, journal });
     },
     log,
   });
@@ -116,5 +117,21 @@ function open(config: ServerConfig, driver: Driver, journal: Journal): Listener 
     return listen(config, driver, journal);
   } catch (error) {
     throw listenFailure(systemCode(error), config, { cause: error });
+  }
+}
+
+interface Removal {
+  readonly before: UserEntries;
+  readonly now: UserEntries;
+  readonly attempts: Attempts;
+  readonly journal: Journal;
+}
+
+/** Whoever gets the name of a removed user next has nothing of what was counted there. */
+function forgetRemoved({ before, now, attempts, journal }: Removal): void {
+  try {
+    for (const user of before.keys()) if (!now.has(user)) attempts.forget(user);
+  } catch (error) {
+    journal.fault(error);
   }
 }

@@ -36,7 +36,7 @@ export interface Guess {
 }
 
 /** What is asked of a `Throttle`. */
-export type Throttling = Pick<Throttle, "knows" | "judge" | "prove" | "told" | "forgive" | "givenUp">;
+export type Throttling = Pick<Throttle, "knows" | "judge" | "prove" | "told" | "givenUp">;
 
 export class Throttle {
   readonly #env: Env;
@@ -68,11 +68,12 @@ export class Throttle {
   ): { readonly verdict: Verdict; readonly guess: Guess | null } {
     const nowMs = this.#env.nowMs();
     const prefix = prefixOf(address);
-    const bits = solved || this.#attempts.isKnown(prefix, nowMs) ? null : puzzleBits(load.waiting, load.inWork);
+    const knownToAnybody = this.#attempts.isKnown(prefix, nowMs);
+    const bits = solved || knownToAnybody ? null : puzzleBits(load.waiting, load.inWork);
     if (bits !== null) return { verdict: { kind: "puzzle", bits }, guess: null };
     const guesser = { name: countedName(this.#env.crypto, this.#key, user, registered), prefix };
     const underWay = this.#underWay.get(keyOf(guesser)) ?? 0;
-    const seconds = waitSeconds({ ...this.#attempts.historyOf(guesser, nowMs), underWay }, nowMs);
+    const seconds = waitSeconds({ ...this.#attempts.historyOf(guesser, nowMs), knownToAnybody, underWay }, nowMs);
     if (seconds > 0) return { verdict: { kind: "wait", seconds }, guess: null };
     const id = this.#attempts.count(guesser, registered, nowMs);
     this.#underWay.set(keyOf(guesser), underWay + 1);
@@ -95,12 +96,6 @@ export class Throttle {
   /** The user has been told what `prove` reported at that time. */
   told(user: UserName, atMs: number): void {
     this.#attempts.told(user, atMs);
-  }
-
-  /** The guess could not be proved, for a reason of ours: it was none. */
-  forgive(guess: Guess): void {
-    this.#over(guess);
-    this.#attempts.takeBack(guess.id);
   }
 
   #over(guess: Guess): void {

@@ -15,6 +15,7 @@ import {
   GUESSES_FREE,
   GUESSES_PER_HOUR,
   LOGINS_UNDER_WAY_MAX,
+  PREFIX_GUESSES_PER_DAY,
   PUZZLE_MAX_BITS,
   PUZZLE_MIN_BITS,
 } from "../limits.ts";
@@ -29,8 +30,12 @@ export interface GuessHistory {
   readonly lastHereMs: number;
   /** From anywhere, within an hour. */
   readonly inHour: number;
+  /** From the same prefix at any name, within `GUESS_MEMORY_MS`. */
+  readonly fromPrefix: number;
   /** The user has logged in from this prefix within `KNOWN_PREFIX_MS`. */
   readonly known: boolean;
+  /** Anybody has: not of this name, so that it tells nothing of it. */
+  readonly knownToAnybody: boolean;
   /** Those of `here` that are under way: neither proved nor given up. */
   readonly underWay: number;
 }
@@ -43,16 +48,18 @@ export type Verdict = Admission | { readonly kind: "wait"; readonly seconds: num
 /**
  * Seconds until one more guess may be made; 0 for now. `GUESSES_FREE` are free; the n-th after them has to wait 2^n
  * seconds since the one before it, at most `GUESS_WAIT_MAX_SECONDS`. A name with `GUESSES_PER_HOUR` failures is served only
- * where its owner has been before; there, logins that are under way do not count while they are fewer than
- * `LOGINS_UNDER_WAY_MAX`. A clock that was set back lengthens no wait beyond its own length.
+ * where its owner has been before, and a prefix with `PREFIX_GUESSES_PER_DAY` serves only those who have been there. Where
+ * anybody has been, up to `LOGINS_UNDER_WAY_MAX` logins of a name that are under way do not count. A clock that was set
+ * back lengthens no wait beyond its own length.
  */
 export function waitSeconds(history: GuessHistory, nowMs: number): number {
-  const { here, lastHereMs, inHour, known, underWay } = history;
-  if (inHour >= GUESSES_PER_HOUR && !known) return GUESS_WAIT_MAX_SECONDS;
-  const failed = known && underWay < LOGINS_UNDER_WAY_MAX ? here - underWay : here;
+  const { here, lastHereMs, inHour, fromPrefix, known, knownToAnybody, underWay } = history;
+  const underFire = inHour >= GUESSES_PER_HOUR || fromPrefix >= PREFIX_GUESSES_PER_DAY;
+  if (underFire && !known) return GUESS_WAIT_MAX_SECONDS;
+  const failed = knownToAnybody ? here - Math.min(underWay, LOGINS_UNDER_WAY_MAX) : here;
   const beyond = failed - GUESSES_FREE + 1;
   if (beyond <= 0) return 0;
-  const delay = Math.min(2 ** Math.min(beyond, 30), GUESS_WAIT_MAX_SECONDS);
+  const delay = Math.min(2 ** beyond, GUESS_WAIT_MAX_SECONDS);
   return Math.min(Math.max(Math.ceil((lastHereMs - nowMs) / 1000 + delay), 0), delay);
 }
 

@@ -135,8 +135,10 @@ export class ServerConnection {
     const effects: ConnectionEffect[] = [];
     const requests: ClientMessage[] = [];
     const messages = clientFrames.decode(plaintext);
+    // A session may send padding alone; a login has nothing to say with it.
+    if (messages.length === 0 && !this.#isProved) throw new CodedError("state.unexpected", "an empty login record");
     for (const message of messages) {
-      if (this.#phase.phase === "awaitAttach" || this.#phase.phase === "session") {
+      if (this.#isProved) {
         requests.push(message);
         continue;
       }
@@ -184,6 +186,10 @@ export class ServerConnection {
     if (phase.phase === "awaitAttach") wipe(phase.key);
     if (phase.phase === "session") wipe(phase.session.key);
     return { goodbye };
+  }
+
+  get #isProved(): boolean {
+    return this.#phase.phase === "awaitAttach" || this.#phase.phase === "session";
   }
 
   #shake(state: ResponderState, event: HandshakeEvent): readonly ConnectionEffect[] {

@@ -69,7 +69,7 @@ const TABLE: readonly (readonly [Message, string])[] = [
   ],
   [{ kind: "confirmed", message, user, device }, `48 001c ${id} ${address}`],
   [{ kind: "goodbye", reason: 0x0201, waitSeconds: 0x0384 }, "49 0004 0201 0384"],
-  [{ kind: "puzzle", bits: 22 }, "4a 0001 16"],
+  [{ kind: "puzzle", bits: 20 }, "4a 0001 14"],
   [
     {
       kind: "guesses",

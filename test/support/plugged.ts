@@ -22,7 +22,6 @@ const LENIENT: Throttling = {
   judge: ({ user }) => ({ verdict: { kind: "serve" }, guess: { id: 0 as GuessId, user, prefix: "", name: user } }),
   prove: () => ({ guesses: { prefixes: [], others: 0 }, atMs: 0 }),
   told: () => {},
-  forgive: () => {},
   givenUp: () => {},
 };
 

@@ -10,7 +10,7 @@ import { loadServerConfig, type ServerConfig, shortPath } from "../../host/confi
 import { EXIT, type ExitCode } from "../../host/exit.ts";
 import { systemCode, systemReason } from "../../host/files.ts";
 import type { Io } from "../../host/io.ts";
-import { folderIsLocked } from "../../host/lock.ts";
+import { expectOwnFolder, folderIsLocked } from "../../host/lock.ts";
 import { printable } from "../../host/printable.ts";
 import { fingerprint, loadPublicKey } from "../../host/publicKey.ts";
 import type { WithConfig } from "../commandLine.ts";
@@ -122,6 +122,7 @@ function expectDataFolder(folder: string, name: string): boolean {
     const existing = nearestExisting(folder);
     if (!statSync(existing).isDirectory()) throw new CodedError("config.invalid", `${name}: not a folder`);
     accessSync(existing, constants.W_OK | constants.X_OK);
+    if (existing === folder) expectOwnFolder(folder, name);
     return folderIsLocked(folder);
   } catch (error) {
     if (error instanceof CodedError) throw error;

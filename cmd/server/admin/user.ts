@@ -98,11 +98,12 @@ async function removeUser(command: RemoveCommand, { realm, io, env }: Administer
     io.stderr.write("Nothing was changed.\n");
     return EXIT.failed;
   }
+  using attempts = Attempts.openExisting(realm.config.data); // first: when it is damaged, nothing is changed
   await changeUsersAudited({ realm, io, env }, (users) => {
     expectUser(users, name);
     return new Map(Array.from(users).filter(([other]) => other !== name));
   });
-  withAttempts(realm, (attempts) => attempts.forget(name));
+  attempts?.forget(name);
   io.stdout.write(`${shown} is removed.\n`);
   return EXIT.done;
 }
@@ -117,23 +118,18 @@ async function setActive(command: LockCommand, { realm, io, env }: Administering
   const name = parseUserName(command.name);
   const active = command.action === "unlock";
   let shown = "";
+  using attempts = active ? Attempts.openExisting(realm.config.data) : null;
   await changeUsersAudited({ realm, io, env }, (users) => {
     const user = expectUser(users, name);
     shown = user.name;
     return withUser(users, name, { ...user, active });
   });
   if (active) {
-    withAttempts(realm, (attempts) => attempts.clear(name));
+    attempts?.clear(name);
     await noteInTrail({ realm, io, env }, "user.cleared", name);
   }
   io.stdout.write(`${shown} is ${active ? "active" : "locked"}.\n`);
   return EXIT.done;
-}
-
-/** Nothing is to be done where nobody has logged in yet. */
-function withAttempts({ config }: Realm, fn: (attempts: Attempts) => void): void {
-  using attempts = Attempts.openExisting(config.data);
-  if (attempts !== null) fn(attempts);
 }
 
 function loadOf(realm: Realm): UserEntries {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { folderIsLocked, lockFolder, withLock } from "../../../cmd/host/lock.ts";
 import { failure, rejection } from "../../support/codes.ts";
@@ -81,3 +81,19 @@ test("a folder that cannot be made is one line", () => {
     `${folder.at("file/data")}: cannot be made: part of the path is not a folder`,
   );
 });
+
+test.each([0o770, 0o707, 0o777])(
+  "a folder in which others can write (mode %o) is refused with what mends it",
+  (mode) => {
+    using folder = temporaryFolder();
+    mkdirSync(folder.at("data"));
+    chmodSync(folder.at("data"), mode);
+    expect(failure(() => lockFolder(folder.at("data")))).toMatchObject({
+      code: "config.invalid",
+      detail: `${folder.at("data")}: others can write in it; run: chmod 700 ${folder.at("data")}`,
+    });
+    chmodSync(folder.at("data"), 0o755);
+    using lock = lockFolder(folder.at("data"));
+    expect(lock).toBeDefined();
+  },
+);

@@ -2,7 +2,7 @@ import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { Attempts, type Guesser } from "../../../cmd/server/attempts.ts";
-import { GUESS_MEMORY_MS, GUESS_SUMMARIES_MAX, KNOWN_PREFIX_MS } from "../../../core/limits.ts";
+import { GUESS_MEMORY_MS, GUESS_SUMMARIES_MAX, KNOWN_PREFIX_MS, PREFIX_GUESSES_PER_DAY } from "../../../core/limits.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { failure } from "../../support/codes.ts";
 import { temporaryFolder } from "../../support/folder.ts";
@@ -30,7 +30,13 @@ const fail = (guesser: Guesser, times: number, atMs = NOW, registered = true): v
 
 describe("what is counted", () => {
   test("a name that nobody has tried", () => {
-    expect(attempts.historyOf(by("alice"), NOW)).toEqual({ here: 0, lastHereMs: 0, inHour: 0, known: false });
+    expect(attempts.historyOf(by("alice"), NOW)).toEqual({
+      here: 0,
+      lastHereMs: 0,
+      inHour: 0,
+      fromPrefix: 0,
+      known: false,
+    });
   });
 
   test("by name and prefix, and by name from anywhere", () => {
@@ -39,6 +45,16 @@ describe("what is counted", () => {
     fail(by("bob"), 1);
     expect(attempts.historyOf(by("alice"), NOW)).toMatchObject({ here: 3, lastHereMs: NOW - 2, inHour: 5 });
     expect(attempts.historyOf(by("alice", "2001:db8::/48"), NOW)).toMatchObject({ here: 0, inHour: 5 });
+  });
+
+  test("by prefix, at any names, as far as it matters", () => {
+    fail(by("alice"), 3);
+    fail(by("bob"), 2);
+    fail(by("bob", "198.51.100.0/24"), 1);
+    expect(attempts.historyOf(by("chris"), NOW)).toMatchObject({ here: 0, inHour: 0, fromPrefix: 5 });
+    for (let at = 0; at < PREFIX_GUESSES_PER_DAY; at += 1) fail(by(`n${at}`), 1, NOW, false);
+    expect(attempts.historyOf(by("chris"), NOW).fromPrefix).toBe(PREFIX_GUESSES_PER_DAY);
+    expect(attempts.historyOf(by("chris"), NOW + GUESS_MEMORY_MS).fromPrefix).toBe(0);
   });
 
   test("known and unknown names alike", () => {
@@ -58,9 +74,8 @@ describe("what is counted", () => {
     expect(attempts.historyOf(by("alice"), NOW)).toMatchObject(expected);
   });
 
-  test("a guess that was taken back, or that was the password, is none", () => {
+  test("a guess that was the password is none", () => {
     fail(by("alice"), 2);
-    attempts.takeBack(attempts.count(by("alice"), true, NOW));
     prove(by("alice"), NOW);
     expect(attempts.historyOf(by("alice"), NOW)).toMatchObject({ here: 2, inHour: 2 });
   });
@@ -136,12 +151,22 @@ describe("what an operator sees and does", () => {
     });
   });
 
+  test("what is cleared is told all the same", () => {
+    fail(by("alice"), 3, NOW);
+    attempts.clear(parseUserName("alice"));
+    expect(attempts.guessesOf(parseUserName("alice"), NOW)).toEqual({ failed: 0, inHour: 0, last: null });
+    expect(prove(by("alice"), NOW + 1).prefixes).toMatchObject([{ count: 3 }]);
+  });
+
   test("clearing one user leaves the others, and where users log in from", () => {
     prove(by("alice"), NOW);
     fail(by("alice"), 9, NOW + 1);
     fail(by("bob"), 9, NOW + 1);
     attempts.clear(parseUserName("alice"));
-    expect(attempts.historyOf(by("alice"), NOW + 1)).toEqual({ here: 0, lastHereMs: 0, inHour: 0, known: true });
+    expect(attempts.historyOf(by("alice"), NOW + 1)).toEqual({
+      ...{ here: 0, lastHereMs: 0, inHour: 0, known: true },
+      fromPrefix: 9, // Bob's
+    });
     expect(attempts.historyOf(by("bob"), NOW + 1).here).toBe(9);
   });
 });
@@ -156,6 +181,14 @@ describe("however many guesses there are", () => {
     fail(by("alice"), 4100);
     expect(rows()).toBeLessThanOrEqual(2001);
     expect(attempts.historyOf(by("alice"), NOW).here).toBeGreaterThanOrEqual(1000);
+  });
+
+  test("and logins: those of 90 days", () => {
+    prove(by("alice"), NOW);
+    prove(by("bob"), NOW + 1);
+    for (let at = 0; at < 1100; at += 1) attempts.count(by(`n${at}`), false, NOW + KNOWN_PREFIX_MS);
+    using database = new Database(folder.at("attempts.db"), { readonly: true });
+    expect(database.query("SELECT user FROM login").all()).toEqual([{ user: "bob" }]);
   });
 
   test("at names that nobody has: those of a day", () => {

@@ -56,7 +56,7 @@ function guardOf(pool: Pool): DescriptorGuard {
         isOpen = false;
       },
       reopen: () => {
-        if (portIsTaken) throw new Error("EADDRINUSE");
+        if (portIsTaken) throw Object.assign(new Error("taken"), { code: "EADDRINUSE" });
         isOpen = true;
       },
     },
@@ -68,7 +68,7 @@ function guardOf(pool: Pool): DescriptorGuard {
         metricsOpen = true;
       },
     },
-    log: { warn: note, info: note },
+    log: { error: note, warn: note, info: note },
     nowMs: () => nowMs,
     descriptors: pool,
   };
@@ -131,16 +131,20 @@ describe("a guard of the descriptors", () => {
     expect([isOpen, metricsOpen]).toEqual([true, true]);
   });
 
-  test("tries again while the port cannot be had", () => {
+  test("tries again while the port cannot be had, and says so once", () => {
     const pool = new Pool(200);
     using guard = guardOf(pool);
     isOpen = false;
     portIsTaken = true;
-    guard.look();
+    for (let times = 0; times < 3; times += 1) guard.look();
     expect(isOpen).toBe(false);
     portIsTaken = false;
     guard.look();
-    expect([isOpen, pool.free, log]).toEqual([true, 200 - 24, []]);
+    expect([isOpen, pool.free]).toEqual([true, 200 - 24]);
+    expect(log).toEqual([
+      ["port.lost", { reason: "another program has it", note: "nobody can connect; it is tried again" }],
+      ["port.back", undefined],
+    ]);
   });
 
   test("writes one line when trouble begins and one when it is over, however often the port was closed", () => {

@@ -7,10 +7,11 @@ import { CodedError, ERRORS } from "../../../core/errors.ts";
 import { newDeviceId, newMessageId } from "../../../core/ids.ts";
 import { startLogin } from "../../../core/kdc/login.ts";
 import type { Users } from "../../../core/kdc/realm.ts";
-import { WAITING_MAX_BYTES } from "../../../core/limits.ts";
+import { DELIVERY_MS, WAITING_MAX_BYTES } from "../../../core/limits.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { Secret, wipe } from "../../../core/secret.ts";
 import { clientFrames, type ServerMessage } from "../../../core/wire/messages.ts";
+import { liveTimers } from "../../support/liveTimers.ts";
 import { Plug, type PluggedPeer, Rig } from "../../support/plugged.ts";
 import { registerAll, type TestRealm, testRealm } from "../../support/realm.ts";
 import { openChannel, prove } from "../../support/remotePeer.ts";
@@ -63,7 +64,7 @@ describe("a login", () => {
       told: (user, atMs) => void calls.push(["told", user, atMs]),
     });
     const peer = await own.logIn("alice");
-    peer.send([{ kind: "guessesSeen" }]);
+    peer.send([{ kind: "guessesSeen" }, { kind: "guessesSeen" }]);
     expect(calls).toEqual([
       ["prove", "alice"],
       ["told", "alice", 77],
@@ -72,12 +73,12 @@ describe("a login", () => {
   });
 
   test.each([
-    ["the server stops", (own: Rig) => own.driver.stop(), 1],
-    ["its own peer goes", (_own: Rig, plug: Plug) => void plug.close(), 0],
-    ["its time is up", (own: Rig, plug: Plug) => own.driver.end(plug.connection, "channel.deadline"), 0],
-  ])("that was let on, and then %s: forgiven only when that was our doing", async (_what, end, times) => {
-    const forgiven: GuessId[] = [];
-    const own = rig({ forgive: ({ id }) => void forgiven.push(id) });
+    ["the server stops", (own: Rig) => own.driver.stop()],
+    ["its own peer goes", (_own: Rig, plug: Plug) => void plug.close()],
+    ["its time is up", (own: Rig, plug: Plug) => own.driver.end(plug.connection, "channel.deadline")],
+  ])("that was let on, and then %s: given up, once", async (_what, end) => {
+    const givenUp: GuessId[] = [];
+    const own = rig({ givenUp: ({ id }) => void givenUp.push(id) });
     const plug = new Plug(own.driver);
     const channel = await openChannel(own.peerEnv, plug, realm.keys.staticKey.publicKey);
     using password = Secret.take(utf8("any"));
@@ -89,7 +90,7 @@ describe("a login", () => {
     plug.send(login);
     await plug.receive();
     end(own, plug);
-    expect(forgiven).toHaveLength(times);
+    expect(givenUp).toHaveLength(1);
   });
 });
 
@@ -137,6 +138,43 @@ describe("too much", () => {
     expect(performance.now() - began).toBeGreaterThan(2500);
     expect(bobWaited).toBeLessThan(1500);
   }, 15_000);
+
+  test("records of nothing but padding", async () => {
+    const own = rig({}, { sessionFramesPerSecond: 100 });
+    const alice = await own.logIn("alice");
+    for (let record = 0; record < 400; record += 1) alice.sendPlain(new Uint8Array(3));
+    const began = performance.now();
+    alice.send([{ kind: "ticketRequest", user: parseUserName("bob"), device: newDeviceId(own.peerEnv) }]);
+    await until(alice, "absent");
+    expect(performance.now() - began).toBeGreaterThan(1500);
+  }, 15_000);
+
+  test("bytes: what is more than the rate waits", async () => {
+    const own = rig({}, { sessionBytesPerSecond: 65_536 });
+    const alice = await own.logIn("alice");
+    const to = { user: parseUserName("bob"), device: newDeviceId(own.peerEnv) };
+    const letter = {
+      kind: "send",
+      message: newMessageId(own.peerEnv),
+      ...to,
+      envelope: new Uint8Array(16_000),
+    } as const;
+    for (let record = 0; record < 20; record += 1) alice.send([letter]);
+    const began = performance.now();
+    let bounced = 0;
+    while (bounced < 20) bounced += (await alice.receive()).filter(({ kind }) => kind === "bounced").length;
+    expect(performance.now() - began).toBeGreaterThan(2000);
+  }, 15_000);
+
+  test("a session whose connection has gone is over soon, whatever it had sent", async () => {
+    const own = rig({}, { sessionFramesPerSecond: 10 });
+    using timers = liveTimers();
+    const alice = await own.logIn("alice");
+    for (let record = 0; record < 100; record += 1) alice.sendPlain(new Uint8Array(3));
+    const before = timers.count(DELIVERY_MS);
+    await alice.plug.close();
+    expect([own.driver.online.devices, timers.count(DELIVERY_MS) - before]).toEqual([1, 1]);
+  });
 
   test("that has piled up: the session ends, and the reason is told", async () => {
     const own = rig({}, { sessionBytesPerSecond: 65_536 });

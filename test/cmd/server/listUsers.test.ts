@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { Attempts } from "../../../cmd/server/attempts.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { ADMIN_MS, newRealm, server } from "../../support/adminRealm.ts";
+import { rejection } from "../../support/codes.ts";
 
 const list = async (cwd: string) => (await server(cwd, "user list --json")).out;
 
@@ -42,8 +43,20 @@ describe("failed logins", () => {
       return attempts.historyOf(alice, ADMIN_MS);
     };
     expect((await server(folder.path, "user unlock alice")).out).toBe("Alice is active.\n");
-    expect(history()).toEqual({ here: 0, lastHereMs: 0, inHour: 0, known: true });
+    expect(history()).toEqual({ here: 0, lastHereMs: 0, inHour: 0, fromPrefix: 0, known: true });
     await server(folder.path, "user remove alice --yes");
-    expect(history()).toEqual({ here: 0, lastHereMs: 0, inHour: 0, known: false });
+    expect(history()).toEqual({ here: 0, lastHereMs: 0, inHour: 0, fromPrefix: 0, known: false });
   });
+
+  test.each(["user remove alice --yes", "user unlock alice"])(
+    "that cannot be read: %s changes nothing",
+    async (words) => {
+      using folder = await attacked(1);
+      for (const name of ["attempts.db-wal", "attempts.db-shm"]) rmSync(folder.at(`data/${name}`), { force: true });
+      writeFileSync(folder.at("data/attempts.db"), "damaged ".repeat(200));
+      const before = readFileSync(folder.at("users.json"), "utf8");
+      const { code } = await rejection(server(folder.path, words));
+      expect([code, readFileSync(folder.at("users.json"), "utf8") === before]).toEqual(["file.failed", true]);
+    },
+  );
 });

@@ -36,6 +36,17 @@ test("it tells what it is given, anew each time, and nothing else", async () => 
   }
 });
 
+test.each([
+  ["evil.example", 421],
+  ["127.0.0.1.evil.example:9", 421],
+  ["localhost:9100", 200],
+  ["127.0.0.1", 200],
+])("asked for as %s: %d", async (host, status) => {
+  const port = await freePort();
+  open(port);
+  expect((await fetch(`http://127.0.0.1:${port}/metrics`, { headers: { host } })).status).toBe(status);
+});
+
 test("only loopback reaches it", async () => {
   const port = await freePort();
   open(port);

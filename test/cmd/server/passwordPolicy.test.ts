@@ -51,6 +51,10 @@ describe("length: code points of the NFKC form, at least 12", () => {
     ["a run beside enough", "kq7#vR2m!xZ4abcd", null],
     ["a repetition of enough", "kq7#vR2m!xZ4".repeat(2), null],
     ["the longest", "kq7#vR2m!xZ4 ".repeat(78), null],
+    ["nothing that is seen", "\u200b".repeat(12), SHORT],
+    ["eight, and marks over them", `kq7#vR2m${"\u0316".repeat(8)}`, SHORT],
+    ["a common one, and nothing that is seen", `password${"\u200b".repeat(5)}`, COMMON],
+    ["a common one with nothing seen in it", "pass\u00adwo\u2060rd", COMMON],
   ])("%s", async (_what, text, says) => {
     expect(await judge(text)).toBe(says);
   });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { Attempts } from "../../../cmd/server/attempts.ts";
 import { Throttle } from "../../../cmd/server/throttle.ts";
-import { GUESSES_FREE, GUESSES_PER_HOUR } from "../../../core/limits.ts";
+import { GUESSES_FREE, GUESSES_PER_HOUR, PREFIX_GUESSES_PER_DAY } from "../../../core/limits.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { Secret } from "../../../core/secret.ts";
 import { fixedEnv, quickCrypto } from "../../support/fixedEnv.ts";
@@ -53,7 +53,7 @@ test("where a user has been before, logins under way do not count until they are
   env.now += 1;
   const under = Array.from({ length: 16 }, () => judge("alice").guess);
   expect(under.every((guess) => guess !== null)).toBe(true);
-  expect(judge("alice").verdict).toEqual({ kind: "wait", seconds: 900 });
+  expect(judge("alice").verdict).toEqual({ kind: "wait", seconds: 2 });
   for (const guess of under.slice(0, 8)) if (guess !== null) throttle.prove(guess);
   expect(judge("alice").verdict).toEqual({ kind: "serve" });
   for (const guess of under.slice(8)) if (guess !== null) throttle.givenUp(guess);
@@ -125,13 +125,21 @@ describe("under load", () => {
   });
 });
 
-test("what could not be proved for a reason of ours was no guess", () => {
-  for (let at = 0; at < 20; at += 1) {
-    const { guess } = judge("alice");
-    if (guess === null) throw new Error("not served");
-    throttle.forgive(guess);
-  }
-  expect(judge("alice").verdict).toEqual({ kind: "serve" });
+test("logins under way are borne alike for every name where anybody has been, and nowhere else", () => {
+  logIn("bob", "192.0.2.7");
+  const answered = (name: string, address: string, registered: boolean) =>
+    Array.from({ length: 20 }, () => judge(name, address, { registered })).filter(({ guess }) => guess !== null).length;
+  expect([answered("alice", "192.0.2.1", true), answered("zoe", "192.0.2.1", false)]).toEqual([16, 16]);
+  expect([answered("alice", "192.0.3.1", true), answered("zoe", "192.0.3.1", false)]).toEqual([5, 5]);
+});
+
+test("a prefix that has tried hundreds of names serves only those who have been there", () => {
+  logIn("alice", "192.0.2.7");
+  for (let at = 0; at < PREFIX_GUESSES_PER_DAY; at += 1) judge(`n${at}`, "192.0.2.9", { registered: at % 2 === 0 });
+  expect(judge("bob", "192.0.2.8").verdict).toEqual({ kind: "wait", seconds: 900 });
+  expect(judge("nobody", "192.0.2.8", { registered: false }).verdict).toEqual({ kind: "wait", seconds: 900 });
+  expect(judge("alice", "192.0.2.8").verdict).toEqual({ kind: "serve" });
+  expect(judge("bob", "192.0.3.8").verdict).toEqual({ kind: "serve" });
 });
 
 test("a name that nobody has, which may be a password in the wrong place, is not written down", () => {

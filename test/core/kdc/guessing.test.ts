@@ -7,7 +7,16 @@ import { Secret } from "../../../core/secret.ts";
 
 const NOW = 1_800_000_000_000;
 const history = (change: Partial<GuessHistory>): GuessHistory => {
-  return { here: 0, lastHereMs: NOW, inHour: 0, known: false, underWay: 0, ...change };
+  return {
+    here: 0,
+    lastHereMs: NOW,
+    inHour: 0,
+    fromPrefix: 0,
+    known: false,
+    knownToAnybody: false,
+    underWay: 0,
+    ...change,
+  };
 };
 
 describe("one name from one prefix", () => {
@@ -70,25 +79,34 @@ describe("one name from anywhere", () => {
 describe("logins under way", () => {
   test.each([
     [true, 0, 15, 0],
-    [true, 4, 15, 0],
-    [true, 5, 15, 2],
-    [true, 0, 16, 900],
+    [true, 0, 16, 2],
+    [true, 0, 17, 4],
+    [true, 4, 11, 0],
+    [true, 5, 11, 2],
     [false, 0, 4, 0],
     [false, 0, 5, 2],
     [false, 4, 1, 2],
   ])(
-    "at a prefix that is the owner's (%p), %d failures and %d logins under way: %d seconds",
-    (known, failed, underWay, seconds) => {
-      expect(waitSeconds(history({ known, here: failed + underWay, underWay }), NOW)).toBe(seconds);
+    "where anybody has been (%p), %d failures and %d logins under way: %d s",
+    (knownToAnybody, failed, underWay, seconds) => {
+      expect(waitSeconds(history({ knownToAnybody, here: failed + underWay, underWay }), NOW)).toBe(seconds);
     },
   );
+});
+
+test.each([
+  [499, false, 0],
+  [500, false, 900],
+  [500, true, 0],
+])("%d failures from a prefix, the user's (%p): %d s", (fromPrefix, known, seconds) => {
+  expect(waitSeconds(history({ fromPrefix, known }), NOW)).toBe(seconds);
 });
 
 test("any history: a whole number of seconds, from none to fifteen minutes", () => {
   const times = fc.integer({ min: 0, max: 2 * NOW });
   fc.assert(
     fc.property(fc.nat(5000), times, fc.nat(5000), fc.boolean(), times, (here, lastHereMs, inHour, known, now) => {
-      const seconds = waitSeconds({ here, lastHereMs, inHour, known, underWay: 0 }, now);
+      const seconds = waitSeconds(history({ here, lastHereMs, inHour, known }), now);
       expect(Number.isInteger(seconds)).toBe(true);
       expect(seconds).toBeWithin(0, 901);
     }),
@@ -102,8 +120,9 @@ test.each([
   [15, 8, 16],
   [16, 8, 17],
   [32, 8, 18],
-  [8 * 2 ** 6, 8, 22],
-  [1_000_000, 8, 22],
+  [8 * 2 ** 4, 8, 20],
+  [8 * 2 ** 6, 8, 20],
+  [1_000_000, 8, 20],
   [2, 1, 17],
 ])("%d pieces of strangers' work in line, %d at a time: a puzzle of %p bits", (waiting, inWork, bits) => {
   expect(puzzleBits(waiting, inWork)).toBe(bits);

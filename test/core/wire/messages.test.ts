@@ -165,7 +165,7 @@ describe("fields at their edges", () => {
     ["a name in upper case where the protocol's is due", unregistered("Al")],
     ["a time of 2^53", delivery("0020000000000000")],
     ["a puzzle that asks for nothing", hex("4a 0001 00")],
-    ["a puzzle that nobody solves", hex("4a 0001 17")],
+    ["a puzzle that nobody solves", hex("4a 0001 15")],
     [
       "guesses from 17 prefixes",
       hex(`4b 01d0 11 ${"0005 3a3a2f3438 00000001 0000000000000001 0000000000000001".repeat(17)} 00000000`),
