@@ -95,7 +95,7 @@ class Chat {
         break;
       case "guesses":
         this.#screen.print(...guessLines(notice).map((line) => bold(this.#look, line)));
-        this.#connection.sawGuesses();
+        if (this.#world.io.isTTY) this.#connection.sawGuesses();
         break;
       case "delivered":
         this.#sent.delivered(notice.id);

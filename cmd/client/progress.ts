@@ -1,6 +1,8 @@
 import type { Writable } from "node:stream";
 
 const TICK_MS = 400;
+/** All of it stays on one row. */
+const DOTS_MAX = 12;
 
 /** A sign of life on a terminal while something takes its time; says nothing elsewhere. */
 export class Progress {
@@ -17,7 +19,11 @@ export class Progress {
     this.stop();
     if (!this.#enabled) return;
     this.#output.write(`${label} ...`);
-    this.#timer = setInterval(() => this.#output.write("."), TICK_MS);
+    let dots = 0;
+    this.#timer = setInterval(() => {
+      dots += 1;
+      if (dots <= DOTS_MAX) this.#output.write(".");
+    }, TICK_MS);
   }
 
   stop(): void {

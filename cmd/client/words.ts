@@ -60,6 +60,8 @@ export function noticeText(notice: StatusNotice): string | null {
   }
 }
 
+const HINT = "If that was not you, tell whoever runs the server.";
+
 /** Whether somebody else may have tried the user's password: one line, and one for each place. */
 export function guessLines({ prefixes, others }: GuessesNotice): readonly string[] {
   const total = prefixes.reduce((sum, { count }) => sum + count, others);
@@ -68,13 +70,13 @@ export function guessLines({ prefixes, others }: GuessesNotice): readonly string
   );
   const more = others === 0 ? [] : [`  ${others} from elsewhere`];
   const logins = total === 1 ? "1 login with your name has" : `${total} logins with your name have`;
-  return [`${logins} failed since you were last told:`, ...places, ...more];
+  return [`${logins} failed since you were last told:`, ...places, ...more, HINT];
 }
 
 /** When another try makes sense. */
 export function tryAgain(seconds: number): string {
-  const minutes = Math.ceil(seconds / 60);
-  return `try again in ${seconds < 120 ? `${seconds} s` : `${minutes} minutes`}`;
+  if (seconds < 120) return `try again in ${seconds} s`;
+  return `try again in ${Math.ceil(seconds / 60)} minutes, or from where you have logged in before`;
 }
 
 /** Local date and time of day. */

@@ -29,13 +29,15 @@ const limits = object({
   auditBytes: optional(integer(65_536, 1_073_741_824), 8_388_608),
 });
 
+const dataFolder = optional(path, "data");
+
 const serverFile = object({
   version: version(1),
   host,
   port: integer(0, 65_535),
   privateKey: path,
   users: path,
-  data: optional(path, "data"),
+  data: dataFolder,
   logLevel: optional(oneOf("debug", "info", "warn", "error"), "info"),
   trustedProxies: optional(proxies, []),
   metricsPort: optional(integer(0, 65_535), 0),
@@ -78,6 +80,18 @@ export function loadServerConfig(flags: Flags, env: Environment, cwd: string, ex
 }
 
 /**
+ * The data folder of the same file, whatever else is wrong in it: to ask a server that runs on while the file is edited.
+ * @throws config.invalid when the file cannot be read, or is no JSON object with a `data` that is a path
+ */
+export function loadDataFolder(flags: Flags, env: Environment, cwd: string, execDir: string): string {
+  const file = find({ name: "sconf.json", named: flags.config ?? env.IMS_SCONF, cwd, execDir });
+  const name = shortPath(file, cwd);
+  const value = parseJson(readTextFile(file, { name, maxBytes: MAX_BYTES }), name);
+  const found = value instanceof Map ? value.get("data") : undefined;
+  return beside(file, dataFolder.read(found, { file: name, key: "data" }));
+}
+
+/**
  * Reads `--config`, else what `IMS_CONFIG` names, else `config.json` of the folder `cwd`, else that of `execDir`.
  * @throws config.invalid, one line with file, key and what is expected
  */
@@ -110,7 +124,7 @@ function load<T>(schema: Schema<T>, file: string, cwd: string): T & ConfigFile {
 /** `path` as seen from the folder `cwd`, or as it is when it lies elsewhere. */
 export function shortPath(path: string, cwd: string): string {
   const short = relative(cwd, path);
-  return short === "" || short.startsWith("..") ? path : short;
+  return short === "" || short.startsWith("..") || cwd === "/" ? path : short;
 }
 
 function beside(file: string, target: string): string {

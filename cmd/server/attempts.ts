@@ -38,7 +38,7 @@ const SCHEMA = `
   CREATE INDEX guess_by_user ON guess (user, at);
   CREATE INDEX guess_by_prefix ON guess (prefix, at);
   CREATE TABLE login (user TEXT NOT NULL, prefix TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (user, prefix)) WITHOUT ROWID;
-  CREATE TABLE told (user TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE told (user TEXT NOT NULL, prefix TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (user, prefix)) WITHOUT ROWID;
   CREATE INDEX login_by_prefix ON login (prefix, at);
   PRAGMA user_version = ${VERSION};`;
 
@@ -69,7 +69,7 @@ export class Attempts implements Disposable {
     this.#path = path;
   }
 
-  /** Opens the counts of a data folder, which must exist. @throws file.failed naming the file and what to do */
+  /** Opens the counts of a data folder, which must exist. @throws config.invalid naming the file and what to do */
   static open(folder: string): Attempts {
     const path = join(folder, ATTEMPTS_NAME);
     try {
@@ -80,7 +80,7 @@ export class Attempts implements Disposable {
     } catch (error) {
       if (error instanceof CodedError) throw error;
       const mend = "move it away, and the counts begin again";
-      throw new CodedError("file.failed", `${path}: cannot be used (${sqliteReason(error)}); ${mend}`, {
+      throw new CodedError("config.invalid", `${path}: cannot be used (${sqliteReason(error)}); ${mend}`, {
         cause: error,
       });
     }
@@ -96,11 +96,18 @@ export class Attempts implements Disposable {
     this.#database.run("PRAGMA journal_mode = WAL");
     this.#database.run("PRAGMA synchronous = NORMAL");
     this.#database.transaction(() => {
-      const { user_version: found } = this.#row<{ user_version: number }>("PRAGMA user_version") ?? { user_version: 0 };
+      const found = Number(this.#pragma("user_version"));
       if (found > VERSION)
-        throw new CodedError("file.failed", `${this.#path}: written by a newer version of this program`);
+        throw new CodedError("config.invalid", `${this.#path}: written by a newer version of this program`);
       if (found === 0) this.#database.run(SCHEMA);
     })();
+    // Damage that only a login would come upon keeps everybody out: better to be told at the start.
+    if (this.#pragma("quick_check") !== "ok") throw Object.assign(new Error("damaged"), { code: "SQLITE_CORRUPT" });
+  }
+
+  /** The first answer. */
+  #pragma(name: string): unknown {
+    return this.#database.query<Record<string, unknown>, []>(`PRAGMA ${name}`).get()?.[name];
   }
 
   /** Counts one guess. @throws file.failed when it cannot be kept: then the login must not go on */
@@ -115,21 +122,24 @@ export class Attempts implements Disposable {
     });
   }
 
-  /** The guess was the password: it is taken back, and the prefix is the user's. @returns what failed since the user was last told */
+  /** The guess was the password: it is taken back, and the prefix is the user's. @returns what failed since the user was last told there */
   prove(user: UserName, prefix: string, guess: GuessId, nowMs: number): GuessReport {
     return this.#written(() => {
       this.#database.query("DELETE FROM guess WHERE id = ?").run(guess);
-      const report = this.#reportOf(user);
+      const report = this.#reportOf(user, prefix);
       const login = "INSERT INTO login VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
       this.#database.query(login).run(user, prefix, nowMs);
       return report;
     });
   }
 
-  /** The user has been told of all guesses up to that time. */
-  told(user: UserName, atMs: number): void {
-    const told = "INSERT INTO told VALUES (?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
-    this.#written(() => this.#database.query(told).run(user, atMs));
+  /**
+   * The user has been told, at that prefix, of all guesses up to that time. Elsewhere they are still to be told: whoever has
+   * found out the password must not keep it from the user by looking first.
+   */
+  told(user: UserName, prefix: string, atMs: number): void {
+    const told = "INSERT INTO told VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
+    this.#written(() => this.#database.query(told).run(user, prefix, atMs));
   }
 
   historyOf({ name, prefix }: Guesser, nowMs: number): Omit<GuessHistory, "underWay" | "knownToAnybody"> {
@@ -196,13 +206,13 @@ export class Attempts implements Disposable {
     return this.#row<{ count: number }>(sql, name, nowMs - HOUR_MS)?.count ?? 0;
   }
 
-  #reportOf(user: UserName): GuessReport {
+  #reportOf(user: UserName, here: string): GuessReport {
     const all = this.#database
-      .query<GuessSummary, [string]>(
+      .query<GuessSummary, [string, string]>(
         `SELECT prefix AS "from", count(*) AS count, min(at) AS firstMs, max(at) AS lastMs
          FROM guess WHERE user = ?1 AND ${SINCE_TOLD} GROUP BY prefix ORDER BY lastMs DESC`,
       )
-      .all(user);
+      .all(user, here);
     const others = all.slice(GUESS_SUMMARIES_MAX).reduce((sum, { count }) => sum + count, 0);
     return { prefixes: all.slice(0, GUESS_SUMMARIES_MAX), others };
   }
@@ -213,7 +223,7 @@ export class Attempts implements Disposable {
     const run = (sql: string, ...values: (string | number)[]) => this.#database.query(sql).run(...values);
     run("DELETE FROM guess WHERE registered = 0 AND at <= ?", nowMs - GUESS_MEMORY_MS);
     run("DELETE FROM guess WHERE at <= ?", nowMs - KNOWN_PREFIX_MS);
-    run("DELETE FROM login WHERE at <= ?", nowMs - KNOWN_PREFIX_MS);
+    for (const table of ["login", "told"]) run(`DELETE FROM ${table} WHERE at <= ?`, nowMs - KNOWN_PREFIX_MS);
     run(
       "DELETE FROM guess WHERE id <= (SELECT id FROM guess WHERE registered = 0 ORDER BY id DESC LIMIT 1 OFFSET ?) AND registered = 0",
       NOBODYS_MAX,
@@ -225,7 +235,11 @@ export class Attempts implements Disposable {
   }
 
   #row<T>(sql: string, ...values: (string | number)[]): T | null {
-    return this.#database.query<T, (string | number)[]>(sql).get(...values);
+    try {
+      return this.#database.query<T, (string | number)[]>(sql).get(...values);
+    } catch (error) {
+      throw new CodedError("file.failed", `${this.#path}: cannot be read (${sqliteReason(error)})`, { cause: error });
+    }
   }
 
   #written<T>(write: () => T): T {
@@ -239,5 +253,5 @@ export class Attempts implements Disposable {
   }
 }
 
-/** Of the guesses at `?1`: those that the user has not been told of. */
-const SINCE_TOLD = "at > ifnull((SELECT at FROM told WHERE user = ?1), 0)";
+/** Of the guesses at `?1`: those that the user has not been told of at the prefix `?2`. */
+const SINCE_TOLD = "at > ifnull((SELECT told.at FROM told WHERE told.user = ?1 AND told.prefix = ?2), 0)";

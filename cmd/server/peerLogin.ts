@@ -1,6 +1,5 @@
 /** The login of one connection, as it is counted: from the guess to the proof, and to what the user is told. */
 import type { GuessReport, Verdict } from "../../core/kdc/guessing.ts";
-import type { UserName } from "../../core/name.ts";
 import type { Attempt, Guess, Load, Throttling } from "./throttle.ts";
 
 export class PeerLogin {
@@ -9,7 +8,7 @@ export class PeerLogin {
   /** Let on, and not proved yet. */
   #guess: Guess | null = null;
   /** Whose login has been proved, and when: what failed up to then is being told. */
-  #proved: { readonly user: UserName; readonly atMs: number } | null = null;
+  #proved: { readonly guess: Guess; readonly atMs: number } | null = null;
 
   constructor(throttle: Throttling, address: string) {
     this.#throttle = throttle;
@@ -29,7 +28,7 @@ export class PeerLogin {
     const guess = this.#guess;
     this.#guess = null;
     const { guesses, atMs } = this.#throttle.prove(guess);
-    this.#proved = guesses.prefixes.length === 0 ? null : { user: guess.user, atMs };
+    this.#proved = guesses.prefixes.length === 0 ? null : { guess, atMs };
     return guesses;
   }
 
@@ -37,7 +36,7 @@ export class PeerLogin {
   told(): void {
     const proved = this.#proved;
     this.#proved = null;
-    if (proved !== null) this.#throttle.told(proved.user, proved.atMs);
+    if (proved !== null) this.#throttle.told(proved.guess, proved.atMs);
   }
 
   /** It is over: what has not been proved was a failed guess. */

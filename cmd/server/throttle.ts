@@ -94,8 +94,8 @@ export class Throttle {
   }
 
   /** The user has been told what `prove` reported at that time. */
-  told(user: UserName, atMs: number): void {
-    this.#attempts.told(user, atMs);
+  told({ user, prefix }: Guess, atMs: number): void {
+    this.#attempts.told(user, prefix, atMs);
   }
 
   #over(guess: Guess): void {

@@ -1,5 +1,5 @@
 /** `server status`: what a running server tells of itself, for a person or, with `--json`, for a program. */
-import { loadServerConfig } from "../../host/config.ts";
+import { loadDataFolder } from "../../host/config.ts";
 import { EXIT, type ExitCode } from "../../host/exit.ts";
 import type { Io } from "../../host/io.ts";
 import { printable } from "../../host/printable.ts";
@@ -12,8 +12,8 @@ const SESSIONS_SHOWN = 20;
 
 /** @throws server.notRunning, server.unreachable, file.failed, config.invalid */
 export async function showStatus(command: StatusCommand, io: Io): Promise<ExitCode> {
-  const config = loadServerConfig(command, io.env, io.cwd, io.execDir);
-  const answer = await askStatus(config.data, io.cwd);
+  const data = loadDataFolder(command, io.env, io.cwd, io.execDir);
+  const answer = await askStatus(data, io.cwd);
   io.stdout.write(command.json ? answer : statusText(JSON.parse(answer) as Status, command.all));
   return EXIT.done;
 }
@@ -28,10 +28,10 @@ export function statusText(status: Status, all: boolean): string {
     ["users", `${status.users.registered} registered, ${status.users.locked} locked, ${status.users.online} online`],
     ["connections", `${status.connections}, ${status.devices} of them logged in`],
     ["waiting", waiting(status)],
-    ["so far", `${status.logins} logins, ${status.logouts} ended, ${status.faults} faults of the server`],
+    ["so far", `logins ${status.logins}, of them ended ${status.logouts}, faults of the server ${status.faults}`],
     ["refused", refused(status)],
     ["machine", machine(status)],
-    ["audit", `${status.audit.lines} lines, ${status.audit.dropped} lost`],
+    ["audit", `lines ${status.audit.lines}, lost ${status.audit.dropped}`],
   ];
   const lines = rows.map(([title, text]) => `${title.padEnd(12)} ${text}`);
   return [...lines, ...sessionLines(status, all)].map((line) => `${printable(line)}\n`).join("");

@@ -124,11 +124,13 @@ async function setActive(command: LockCommand, { realm, io, env }: Administering
     shown = user.name;
     return withUser(users, name, { ...user, active });
   });
+  const failed = attempts?.guessesOf(name, env.nowMs()).failed ?? 0;
   if (active) {
     attempts?.clear(name);
     await noteInTrail({ realm, io, env }, "user.cleared", name);
   }
-  io.stdout.write(`${shown} is ${active ? "active" : "locked"}.\n`);
+  const forgotten = failed === 0 ? "" : `; ${failed} failed logins no longer count`;
+  io.stdout.write(`${shown} is ${active ? "active" : "locked"}${forgotten}.\n`);
   return EXIT.done;
 }
 

@@ -67,7 +67,7 @@ test("it tries again three times, and no more", async () => {
 
 test.each([
   [11, "try again in 11 s"],
-  [900, "try again in 15 minutes"],
+  [900, "try again in 15 minutes, or from where you have logged in before"],
 ])("a script that is put off for %d s ends at once: exit 3, and when to come back", async (seconds, words) => {
   putOff(1, seconds);
   const error = await rejection(signInAt(script()));
@@ -110,7 +110,7 @@ describe("failed logins, in a command that does one thing", () => {
   beforeEach(() => {
     told.length = 0;
     realm.rig.throttle.prove = () => ({ guesses: { prefixes, others: 2 }, atMs: 5 });
-    realm.rig.throttle.told = (...how) => void told.push(how);
+    realm.rig.throttle.told = ({ user }, atMs) => void told.push([user, atMs]);
   });
   const NOTHING = { config: undefined, user: undefined, password: {} };
   const run = (world: Parameters<typeof withConnection>[1]) =>

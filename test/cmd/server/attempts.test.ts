@@ -1,6 +1,6 @@
 import { Database } from "bun:sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { Attempts, type Guesser } from "../../../cmd/server/attempts.ts";
 import { GUESS_MEMORY_MS, GUESS_SUMMARIES_MAX, KNOWN_PREFIX_MS, PREFIX_GUESSES_PER_DAY } from "../../../core/limits.ts";
 import { parseUserName } from "../../../core/name.ts";
@@ -126,10 +126,18 @@ describe("where users log in from", () => {
         others: 0,
       });
     fail(by("alice", "d"), 1, NOW + 101);
-    attempts.told(parseUserName("alice"), NOW + 100);
-    attempts.told(parseUserName("alice"), NOW + 50); // an older login whose user looked later
+    attempts.told(parseUserName("alice"), by("alice").prefix, NOW + 100);
+    attempts.told(parseUserName("alice"), by("alice").prefix, NOW + 50); // an older login whose user looked later
     const late = { from: "d", count: 1, firstMs: NOW + 101, lastMs: NOW + 101 };
     expect(report(NOW + 200)).toEqual({ prefixes: [late], others: 0 });
+  });
+
+  test("somebody else who has found out the password does not silence it", () => {
+    fail(by("alice", "thief"), 3, NOW);
+    expect(login(by("alice", "thief"), NOW + 1).prefixes).toHaveLength(1);
+    attempts.told(parseUserName("alice"), "thief", NOW + 1);
+    expect(login(by("alice", "thief"), NOW + 2).prefixes).toEqual([]);
+    expect(login(by("alice", "home"), NOW + 3).prefixes).toMatchObject([{ from: "thief", count: 3 }]);
   });
 
   test("of more prefixes than are told, the number of guesses is", () => {
@@ -214,10 +222,25 @@ describe("the file", () => {
     writeFileSync(broken.at("attempts.db"), "not a database, but long enough to be taken for one ".repeat(50));
     const { code, detail } = failure(() => Attempts.open(broken.path));
     expect([code, detail]).toEqual([
-      "file.failed",
+      "config.invalid",
       `${broken.at("attempts.db")}: cannot be used (it is damaged); move it away, and the counts begin again`,
     ]);
     expect(statSync(broken.at("attempts.db")).size).toBe(2600);
+  });
+
+  test("that is damaged somewhere in the middle is found out at the start", () => {
+    using broken = temporaryFolder();
+    {
+      using some = Attempts.open(broken.path);
+      for (let at = 0; at < 400; at += 1) some.count(by(`n${at}`), false, NOW);
+    }
+    const bytes = readFileSync(broken.at("attempts.db"));
+    bytes.fill(0xee, 4200, bytes.length - 100);
+    writeFileSync(broken.at("attempts.db"), bytes);
+    expect(failure(() => Attempts.open(broken.path))).toMatchObject({
+      code: "config.invalid",
+      detail: expect.stringContaining("cannot be used (it is damaged)"),
+    });
   });
 
   test("of a newer version is refused", () => {

@@ -61,7 +61,7 @@ describe("a login", () => {
         calls.push(["prove", user]);
         return { guesses: { prefixes: [{ from: "x", count: 1, firstMs: 1, lastMs: 2 }], others: 0 }, atMs: 77 };
       },
-      told: (user, atMs) => void calls.push(["told", user, atMs]),
+      told: ({ user }, atMs) => void calls.push(["told", user, atMs]),
     });
     const peer = await own.logIn("alice");
     peer.send([{ kind: "guessesSeen" }, { kind: "guessesSeen" }]);

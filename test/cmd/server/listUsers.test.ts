@@ -42,7 +42,9 @@ describe("failed logins", () => {
       using attempts = Attempts.open(folder.at("data"));
       return attempts.historyOf(alice, ADMIN_MS);
     };
-    expect((await server(folder.path, "user unlock alice")).out).toBe("Alice is active.\n");
+    expect((await server(folder.path, "user unlock alice")).out).toBe(
+      "Alice is active; 9 failed logins no longer count.\n",
+    );
     expect(history()).toEqual({ here: 0, lastHereMs: 0, inHour: 0, fromPrefix: 0, known: true });
     await server(folder.path, "user remove alice --yes");
     expect(history()).toEqual({ here: 0, lastHereMs: 0, inHour: 0, fromPrefix: 0, known: false });
@@ -56,7 +58,7 @@ describe("failed logins", () => {
       writeFileSync(folder.at("data/attempts.db"), "damaged ".repeat(200));
       const before = readFileSync(folder.at("users.json"), "utf8");
       const { code } = await rejection(server(folder.path, words));
-      expect([code, readFileSync(folder.at("users.json"), "utf8") === before]).toEqual(["file.failed", true]);
+      expect([code, readFileSync(folder.at("users.json"), "utf8") === before]).toEqual(["config.invalid", true]);
     },
   );
 });
