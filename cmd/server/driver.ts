@@ -114,6 +114,11 @@ export class Driver {
     if (!peer.stranger && peer.waiting > 0) this.#undone.grew(peer)?.end("channel.busy");
   }
 
+  /** Somebody who has connected and has no session. */
+  isStranger(connection: ConnectionId): boolean {
+    return this.#peers.get(connection)?.stranger === true;
+  }
+
   /** Something that asks for nothing but takes time, such as a ping. */
   pinged(connection: ConnectionId): void {
     if (this.#peers.get(connection)?.pinged() === false) this.end(connection, "channel.busy");

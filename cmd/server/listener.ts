@@ -16,6 +16,10 @@ import { listenFailure } from "./listenFailure.ts";
 const CLOSE_MS = 1000;
 /** How long a peer may take to answer our close before the socket is cut. */
 const LINGER_MS = 1000;
+/** "Closed abnormally" (RFC 6455 §7.4.1): there was no close frame, so the socket has gone. */
+const CLOSE_ABNORMAL = 1006;
+/** How long the platform may keep the socket of a peer that has sent a close frame and does not let go. */
+const HELD_MS = 15_000;
 
 export type ListenerConfig = Pick<ServerConfig, "host" | "port"> & DoorOptions;
 type Place = Pick<ServerConfig, "host" | "port"> & { readonly frameBytes: number };
@@ -181,11 +185,13 @@ class Port implements Listener {
         ping(ws) {
           if (ws.data.connection !== null) driver.pinged(ws.data.connection);
         },
-        close(ws) {
-          // A stranger counts until we have cut the socket; users may log out and in as often as they like.
-          if (ws.data.lingers) setTimeout(() => door.leave(ws.data.address), LINGER_MS);
-          else door.leave(ws.data.address);
-          if (ws.data.connection !== null) driver.disconnect(ws.data.connection);
+        close(ws, code) {
+          // A stranger counts until the socket has gone; users may log out and in as often as they like.
+          const { address, connection, lingers } = ws.data;
+          const leftByItself = code !== CLOSE_ABNORMAL && connection !== null && driver.isStranger(connection);
+          if (lingers || leftByItself) setTimeout(() => door.leave(address), lingers ? LINGER_MS : HELD_MS);
+          else door.leave(address);
+          if (connection !== null) driver.disconnect(connection);
         },
       },
     });

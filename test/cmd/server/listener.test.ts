@@ -4,6 +4,7 @@ import { type Listener, listen } from "../../../cmd/server/listener.ts";
 import { ERRORS } from "../../../core/errors.ts";
 import { newMessageId } from "../../../core/ids.ts";
 import type { Users } from "../../../core/kdc/realm.ts";
+import { liveTimers } from "../../support/liveTimers.ts";
 import { PATIENT, Rig } from "../../support/plugged.ts";
 import { Watched } from "../../support/programs.ts";
 import { registerAll, type TestRealm, testRealm } from "../../support/realm.ts";
@@ -74,7 +75,6 @@ describe("connections of one address", () => {
   test("are counted, and what has ended in whatever way is not", async () => {
     for (const end of [
       (socket: RawSocket) => socket[Symbol.dispose](), // TCP ends without a word
-      (socket: RawSocket) => socket.write(Uint8Array.of(0x88, 0x80, 0, 0, 0, 0)), // a close frame
       (socket: RawSocket) => socket.write(Uint8Array.of(0xf2, 0x80, 0, 0, 0, 0)), // not WebSocket
     ]) {
       using first = await RawSocket.open(listener.port);
@@ -87,6 +87,22 @@ describe("connections of one address", () => {
       second[Symbol.dispose]();
       await left(0);
     }
+  });
+
+  test("are counted on when a stranger has closed them, as it may keep the socket; a user's are not", async () => {
+    using timers = liveTimers();
+    using stranger = await RawSocket.open(listener.port);
+    stranger.write(Uint8Array.of(0x88, 0x80, 0, 0, 0, 0)); // a close frame
+    await left(0);
+    expect(timers.count(15_000)).toBe(1);
+    using second = await RawSocket.open(listener.port);
+    expect([second.status, await statusOf()]).toEqual([101, 429]);
+    second[Symbol.dispose]();
+    await left(0);
+    const { socket } = await session("alice");
+    socket.write(Uint8Array.of(0x88, 0x80, 0, 0, 0, 0));
+    await left(0);
+    expect(timers.count(15_000)).toBe(1);
   });
 
   test("are counted until their socket has gone, also when we have closed them", async () => {
