@@ -107,7 +107,7 @@ describe("the admin socket", () => {
     const refused = Bun.spawnSync(asAnother(command) as string[], { cwd: "/" });
     expect([refused.exitCode, refused.stderr.toString()]).toEqual([
       1,
-      `ims: ${folder.at("data").slice(1)}: belongs to another account; ask as the one that runs the server\n`,
+      `ims: ${folder.at("data")}: belongs to another account; ask as the one that runs the server\n`,
     ]);
     // Not by the folder's mode alone.
     Bun.spawnSync(["chmod", "755", folder.at("data")]);

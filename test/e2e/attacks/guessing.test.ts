@@ -1,7 +1,7 @@
 /** Strangers who guess passwords, over many connections, addresses and lives of the server. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { CodedError } from "../../../core/errors.ts";
-import { GUESS_WAIT_MAX_SECONDS, GUESSES_FREE, GUESSES_PER_HOUR } from "../../../core/limits.ts";
+import { GUESS_WAIT_MAX_SECONDS, GUESSES_FREE, GUESSES_PER_HOUR, LOGINS_UNDER_WAY_MAX } from "../../../core/limits.ts";
 import { rejection } from "../../support/codes.ts";
 import { loopback } from "../../support/crowd.ts";
 import { processCost, reportFigures } from "../../support/figures.ts";
@@ -39,7 +39,8 @@ async function counts(folder: RealmFolder, name: string): Promise<Record<string,
 }
 
 async function realmWith(...names: readonly string[]): Promise<RunningRealm> {
-  const folder = new RealmFolder();
+  // Strangers are asked for no puzzle: here it is the count alone that stops them.
+  const folder = new RealmFolder({ limits: { loginsInWork: 1024 } });
   await addQuickUsers(folder, names);
   return await RunningRealm.start({}, folder);
 }
@@ -105,9 +106,7 @@ class Siege {
 }
 
 test("guesses over many connections and addresses of one network, and over a restart: one count", async () => {
-  await using realm = await realmWith("Victim", "Neighbour");
-  // Somebody has logged in from there, so that no puzzle stands before the guesses.
-  await logIn(quickEnv, await dial(realm.port, "127.0.5.1"), accountIn(realm.folder, "Neighbour"));
+  await using realm = await realmWith("Victim");
   const memory = processCost(realm.server.pid).memoryMiB;
   const [victim, nobody] = [new Siege(realm, "Victim"), new Siege(realm, "nobody")];
   const sieges = [victim, nobody];
@@ -130,6 +129,17 @@ test("guesses over many connections and addresses of one network, and over a res
     "answered of nobody": nobody.answered,
     memory: `${memory} -> ${held} MiB`,
   });
+});
+
+test("where somebody has logged in, sixteen at once at most, of a user as of nobody", async () => {
+  await using realm = await realmWith("Victim", "Neighbour");
+  await logIn(quickEnv, await dial(realm.port, "127.0.5.1"), accountIn(realm.folder, "Neighbour"));
+  for (const siege of [new Siege(realm, "Victim"), new Siege(realm, "nobody")]) {
+    await siege.storm();
+    expect(siege.answered).toBeWithin(GUESSES_FREE, GUESSES_FREE + LOGINS_UNDER_WAY_MAX + 1);
+    await siege.storm(); // those that were given up count now
+    expect(siege.answered).toBeLessThanOrEqual(GUESSES_FREE + LOGINS_UNDER_WAY_MAX);
+  }
 });
 
 const PREFIXES = 24;
