@@ -13,7 +13,7 @@ import { Database } from "bun:sqlite";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { CodedError } from "../../core/errors.ts";
-import type { GuessHistory, GuessReport, GuessSummary } from "../../core/kdc/guessing.ts";
+import type { GuessReport, GuessSummary, KeptGuesses } from "../../core/kdc/guessing.ts";
 import { GUESS_MEMORY_MS, GUESS_SUMMARIES_MAX, KNOWN_PREFIX_MS, PREFIX_GUESSES_PER_DAY } from "../../core/limits.ts";
 import type { UserName } from "../../core/name.ts";
 import { sqliteReason } from "../host/sqlite.ts";
@@ -127,8 +127,7 @@ export class Attempts implements Disposable {
     return this.#written(() => {
       this.#database.query("DELETE FROM guess WHERE id = ?").run(guess);
       const report = this.#reportOf(user, prefix);
-      const login = "INSERT INTO login VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
-      this.#database.query(login).run(user, prefix, nowMs);
+      this.#note("login", user, prefix, nowMs);
       return report;
     });
   }
@@ -138,11 +137,10 @@ export class Attempts implements Disposable {
    * found out the password must not keep it from the user by looking first.
    */
   told(user: UserName, prefix: string, atMs: number): void {
-    const told = "INSERT INTO told VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)";
-    this.#written(() => this.#database.query(told).run(user, prefix, atMs));
+    this.#written(() => this.#note("told", user, prefix, atMs));
   }
 
-  historyOf({ name, prefix }: Guesser, nowMs: number): Omit<GuessHistory, "underWay" | "knownToAnybody"> {
+  historyOf({ name, prefix }: Guesser, nowMs: number): KeptGuesses {
     const here = this.#row<{ count: number; last: number | null }>(
       "SELECT count(*) AS count, max(at) AS last FROM guess WHERE user = ? AND prefix = ? AND at > ? AND counts",
       ...[name, prefix, nowMs - GUESS_MEMORY_MS],
@@ -159,7 +157,7 @@ export class Attempts implements Disposable {
       fromPrefix: fromPrefix?.count ?? 0,
       here: here?.count ?? 0,
       lastHereMs: here?.last ?? 0,
-      inHour: this.#inHour(name, nowMs),
+      inHour: this.#countSince(name, nowMs - HOUR_MS),
       known: known !== null,
     };
   }
@@ -172,15 +170,15 @@ export class Attempts implements Disposable {
   }
 
   guessesOf(user: UserName, nowMs: number): UserGuesses {
-    const failed = this.#row<{ count: number }>(
-      "SELECT count(*) AS count FROM guess WHERE user = ? AND at > ? AND counts",
-      ...[user, nowMs - GUESS_MEMORY_MS],
-    );
     const last = this.#row<{ prefix: string; atMs: number }>(
       "SELECT prefix, at AS atMs FROM guess WHERE user = ? AND counts ORDER BY at DESC LIMIT 1",
       user,
     );
-    return { failed: failed?.count ?? 0, inHour: this.#inHour(user, nowMs), last };
+    return {
+      failed: this.#countSince(user, nowMs - GUESS_MEMORY_MS),
+      inHour: this.#countSince(user, nowMs - HOUR_MS),
+      last,
+    };
   }
 
   /** No guess at a user counts any more; the user is told of them all the same. */
@@ -201,9 +199,15 @@ export class Attempts implements Disposable {
     this.#database.close();
   }
 
-  #inHour(name: string, nowMs: number): number {
+  #countSince(name: string, atMs: number): number {
     const sql = "SELECT count(*) AS count FROM guess WHERE user = ? AND at > ? AND counts";
-    return this.#row<{ count: number }>(sql, name, nowMs - HOUR_MS)?.count ?? 0;
+    return this.#row<{ count: number }>(sql, name, atMs)?.count ?? 0;
+  }
+
+  /** That this user was there at that time, or later. */
+  #note(table: "login" | "told", user: UserName, prefix: string, atMs: number): void {
+    const sql = `INSERT INTO ${table} VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)`;
+    this.#database.query(sql).run(user, prefix, atMs);
   }
 
   #reportOf(user: UserName, here: string): GuessReport {

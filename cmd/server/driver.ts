@@ -146,7 +146,7 @@ export class Driver {
   /** Others from now on; deadlines that run, and devices above a lower limit, stay. */
   setLimits(limits: ServerConfig["limits"]): void {
     this.#limits = limits;
-    this.#server.devicesPerUser = limits.devicesPerUser;
+    void this.#dispatch({ kind: "devicesPerUser", max: limits.devicesPerUser });
   }
 
   /** Refuses and ends logins; those who are logged in go on until `stop`. */
@@ -227,7 +227,7 @@ export class Driver {
         });
         break;
       case "attached":
-        peer?.clearDeadline();
+        peer?.attach();
         this.#journal.login(effect.device, peer?.socket.address ?? "");
         break;
       case "guessesSeen":
@@ -237,7 +237,7 @@ export class Driver {
         });
         break;
       case "asked":
-        peer?.charge({ frames: effect.frames - 1, tickets: effect.tickets }); // one was charged with the record
+        peer?.charge(effect);
         break;
       case "ended":
         this.#noteEnd(effect, peer);

@@ -79,9 +79,11 @@ export class ServerJournal implements Journal, Disposable {
     this.#log = log;
     this.#audit = audit;
     this.#logged = this.#stack.use(summedInLog(log));
-    this.#coming = this.#stack.use(summedInTrail(audit, { keysMax: Number.POSITIVE_INFINITY, atOnce: LOGINS_AT_ONCE }));
-    this.#failed = this.#stack.use(summedInTrail(audit, { keysMax: FAILED_LOGINS_MAX, atOnce: 1 }));
-    this.#refused = this.#stack.use(summedInTrail(audit, { keysMax: REFUSALS_MAX, atOnce: 1 }));
+    this.#coming = this.#stack.use(
+      summedInTrail(audit, { keysMax: Number.POSITIVE_INFINITY, atOnce: LOGINS_AT_ONCE, byPrefix: false }),
+    );
+    this.#failed = this.#stack.use(summedInTrail(audit, { keysMax: FAILED_LOGINS_MAX, atOnce: 1, byPrefix: true }));
+    this.#refused = this.#stack.use(summedInTrail(audit, { keysMax: REFUSALS_MAX, atOnce: 1, byPrefix: true }));
   }
 
   get counts(): Counts {

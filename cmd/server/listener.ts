@@ -189,7 +189,8 @@ class Port implements Listener {
           // A stranger counts until the socket has gone; users may log out and in as often as they like.
           const { address, connection, lingers } = ws.data;
           const leftByItself = code !== CLOSE_ABNORMAL && connection !== null && driver.isStranger(connection);
-          if (lingers || leftByItself) setTimeout(() => door.leave(address), lingers ? LINGER_MS : HELD_MS);
+          const heldMs = lingers ? LINGER_MS : leftByItself ? HELD_MS : 0;
+          if (heldMs > 0) setTimeout(() => door.leave(address), heldMs);
           else door.leave(address);
           if (connection !== null) driver.disconnect(connection);
         },

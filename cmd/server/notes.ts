@@ -45,12 +45,11 @@ function levelOf(event: string): "debug" | "info" | "error" {
   return event === "connection.ended" ? "debug" : "info";
 }
 
-/** Some at once, then a sum every five minutes, by event, code and user, and by prefix where only one is said at once. */
+/** Some at once, then a sum every five minutes, by event, code and user, and `byPrefix` if that makes it another thing. */
 export function summedInTrail(
   audit: Audit,
-  options: { readonly keysMax: number; readonly atOnce: number },
+  { byPrefix, ...options }: { readonly keysMax: number; readonly atOnce: number; readonly byPrefix: boolean },
 ): Sums<Note> {
-  const byPrefix = options.atOnce === 1;
   return new Sums<Note>({
     keyOf(note) {
       const { event, fields, wide } = note;

@@ -50,7 +50,8 @@ export class Peer implements Worker {
   /** Frames that wait for the gate or for a turn, oldest first: nothing of this peer may overtake them. */
   readonly #frames: Uint8Array[] = [];
   #bytes = 0;
-  /** Cut when it passes; null once there is a session. */
+  #stranger = true;
+  /** Cut when it passes. */
   #deadline: ReturnType<typeof setTimeout> | null = null;
   #pings = 0;
   #pingedAtMs = 0;
@@ -64,7 +65,7 @@ export class Peer implements Worker {
 
   /** Not logged in. */
   get stranger(): boolean {
-    return this.#deadline !== null;
+    return this.#stranger;
   }
 
   get waiting(): number {
@@ -92,7 +93,7 @@ export class Peer implements Worker {
     const bytes = this.#frames.shift();
     if (bytes === undefined) return undefined;
     this.#bytes -= bytes.length;
-    if (!this.stranger) this.charge({ frames: 1, bytes: bytes.length }); // a record of padding asks for nothing, and is work too
+    if (!this.stranger) this.charge({ bytes: bytes.length });
     return bytes;
   }
 
@@ -128,14 +129,15 @@ export class Peer implements Worker {
 
   /** Counted from the upgrade. */
   setDeadline(seconds: number): void {
-    this.clearDeadline();
+    this.#clearDeadline();
     const leftMs = Math.max(seconds * 1000 - (performance.now() - this.#sinceMs), 0);
     this.#deadline = setTimeout(() => this.end("channel.deadline"), leftMs);
   }
 
-  clearDeadline(): void {
-    if (this.#deadline !== null) clearTimeout(this.#deadline);
-    this.#deadline = null;
+  /** It has a session. */
+  attach(): void {
+    this.#stranger = false;
+    this.#clearDeadline();
   }
 
   end(code: ErrorCode): void {
@@ -150,10 +152,15 @@ export class Peer implements Worker {
 
   /** Drops what waits; nothing is done for it any more. */
   forget(): void {
-    this.clearDeadline();
+    this.#clearDeadline();
     this.#frames.length = 0;
     this.#bytes = 0;
     if (this.#gone !== null) clearTimeout(this.#gone);
     this.#gone = null;
+  }
+
+  #clearDeadline(): void {
+    if (this.#deadline !== null) clearTimeout(this.#deadline);
+    this.#deadline = null;
   }
 }

@@ -41,7 +41,7 @@ export class PeerLogin {
 
   /** It is over: what has not been proved was a failed guess. */
   end(): void {
-    if (this.#guess !== null) this.#throttle.givenUp(this.#guess);
+    if (this.#guess !== null) this.#throttle.over(this.#guess);
     this.#guess = null;
   }
 }

@@ -36,13 +36,13 @@ export interface Guess {
 }
 
 /** What is asked of a `Throttle`. */
-export type Throttling = Pick<Throttle, "knows" | "judge" | "prove" | "told" | "givenUp">;
+export type Throttling = Pick<Throttle, "knows" | "judge" | "prove" | "told" | "over">;
 
 export class Throttle {
   readonly #env: Env;
   readonly #attempts: Attempts;
   readonly #key: Secret;
-  /** Guesses that are neither proved nor given up, by name and prefix. */
+  /** Guesses that are under way, by name and prefix. */
   readonly #underWay = new Map<string, number>();
 
   /** @param key of `attemptsKey`; borrowed */
@@ -83,25 +83,21 @@ export class Throttle {
   /** The guess was the password. @returns what the user has to be told, and when that was so */
   prove(guess: Guess): { readonly guesses: GuessReport; readonly atMs: number } {
     const { id, user, prefix } = guess;
-    this.#over(guess);
+    this.over(guess);
     const atMs = this.#env.nowMs();
     return { guesses: this.#attempts.prove(user, prefix, id, atMs), atMs };
   }
 
-  /** The guess will not be proved. */
-  givenUp(guess: Guess): void {
-    this.#over(guess);
+  /** The guess is under way no more: it has been proved, or will not be. */
+  over(guess: Guess): void {
+    const left = (this.#underWay.get(keyOf(guess)) ?? 0) - 1;
+    if (left > 0) this.#underWay.set(keyOf(guess), left);
+    else this.#underWay.delete(keyOf(guess));
   }
 
   /** The user has been told what `prove` reported at that time. */
   told({ user, prefix }: Guess, atMs: number): void {
     this.#attempts.told(user, prefix, atMs);
-  }
-
-  #over(guess: Guess): void {
-    const left = (this.#underWay.get(keyOf(guess)) ?? 0) - 1;
-    if (left > 0) this.#underWay.set(keyOf(guess), left);
-    else this.#underWay.delete(keyOf(guess));
   }
 }
 

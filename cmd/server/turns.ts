@@ -22,8 +22,9 @@ export class Turns {
   /** There is work for `worker`. */
   take(worker: Worker): void {
     const waitMs = worker.waitMs();
-    if (!this.#workers.has(worker) && waitMs === 0) worker.work();
+    const itsTurn = !this.#workers.has(worker) && waitMs === 0;
     this.#workers.add(worker);
+    if (itsTurn) worker.work(); // which may be its last
     this.#schedule(waitMs);
   }
 

@@ -22,8 +22,8 @@ import {
 import type { UserName } from "../name.ts";
 import type { Secret } from "../secret.ts";
 
-/** What is known of earlier guesses at one name. Guesses that were proved are in none of the counts. */
-export interface GuessHistory {
+/** Earlier guesses at one name, as they are kept. Guesses that were proved are in none of the counts. */
+export interface KeptGuesses {
   /** From the same prefix, within `GUESS_MEMORY_MS`. */
   readonly here: number;
   /** The last of them, in milliseconds since 1970; 0 when there is none. */
@@ -34,7 +34,11 @@ export interface GuessHistory {
   readonly fromPrefix: number;
   /** The user has logged in from this prefix within `KNOWN_PREFIX_MS`. */
   readonly known: boolean;
-  /** Anybody has: not of this name, so that it tells nothing of it. */
+}
+
+/** What is known when a guess is about to be made. */
+export interface GuessHistory extends KeptGuesses {
+  /** Anybody has logged in from this prefix: not of this name, so that it tells nothing of it. */
   readonly knownToAnybody: boolean;
   /** Those of `here` that are under way: neither proved nor given up. */
   readonly underWay: number;

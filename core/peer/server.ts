@@ -34,8 +34,6 @@ export interface SessionInfo extends Address {
 const CLOSE_NORMAL = 1000;
 
 export class Server {
-  /** How often one user may be logged in; whoever is there stays when it becomes less. */
-  devicesPerUser: number;
   readonly #env: Env;
   readonly #keys: ServerKeys;
   readonly #connections = new Map<ConnectionId, ServerConnection>();
@@ -43,13 +41,15 @@ export class Server {
   readonly #outgoing = new Outgoing();
   readonly #presences: Presences;
   #users: Users;
+  /** How often one user may be logged in; whoever is there stays when it becomes less. */
+  #devicesPerUser: number;
   #effects: ServerEffect[] = [];
 
   constructor(env: Env, keys: ServerKeys, start: { readonly users: Users; readonly devicesPerUser: number }) {
     this.#env = env;
     this.#keys = keys;
     this.#users = start.users;
-    this.devicesPerUser = start.devicesPerUser;
+    this.#devicesPerUser = start.devicesPerUser;
     const nameOf = (user: UserName) => this.#users.get(user)?.name ?? user;
     this.#presences = new Presences({ online: this.#online, outgoing: this.#outgoing, nameOf });
   }
@@ -78,6 +78,9 @@ export class Server {
         break;
       case "users":
         this.#setUsers(event.users);
+        break;
+      case "devicesPerUser":
+        this.#devicesPerUser = event.max;
         break;
       case "awake":
         this.#presences.tellRest();
@@ -125,7 +128,9 @@ export class Server {
       const { effects, requests } = peer.step(event, this.#users);
       for (const effect of effects) this.#effects.push({ ...effect, connection });
       for (const request of requests) this.#serve(connection, peer, request);
-      if (requests.length > 0) this.#effects.push({ kind: "asked", connection, ...askedFor(requests) });
+      if (event.kind === "frame" && peer.session !== null) {
+        this.#effects.push({ kind: "asked", connection, ...askedFor(requests) });
+      }
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       this.#end(connection, error.code);
@@ -170,7 +175,7 @@ export class Server {
     const { proved } = peer;
     if (proved === null || peer.session !== null) throw new CodedError("state.unexpected");
     const devices = this.#online.devicesOf(proved.user);
-    if (devices.length >= this.devicesPerUser) throw new CodedError("auth.tooManyDevices");
+    if (devices.length >= this.#devicesPerUser) throw new CodedError("auth.tooManyDevices");
     if (devices.includes(request.device)) throw new CodedError("auth.device");
     checkTicketKey(request.ticketKey);
     const { device, ticketKey } = request;
@@ -265,8 +270,10 @@ function closeCode(code: ErrorCode | null, sealed: boolean): number {
   return code === null || sealed ? CLOSE_NORMAL : closeCodeOf(code);
 }
 
+/** A record of padding asks for nothing, and is work too. */
 function askedFor(requests: readonly ClientMessage[]): { readonly frames: number; readonly tickets: number } {
-  return { frames: requests.length, tickets: requests.filter(({ kind }) => kind === "ticketRequest").length };
+  const tickets = requests.filter(({ kind }) => kind === "ticketRequest").length;
+  return { frames: Math.max(requests.length, 1), tickets };
 }
 
 function addressOf({ user, device }: Session): Address {

@@ -21,6 +21,8 @@ export type ServerEvent =
   | { readonly kind: "guesses"; readonly connection: ConnectionId; readonly guesses: GuessReport }
   /** `users.json` has changed. */
   | { readonly kind: "users"; readonly users: Users }
+  /** How often one user may be logged in from now on; whoever is there stays. */
+  | { readonly kind: "devicesPerUser"; readonly max: number }
   /** The timer of a `wake` is over. */
   | { readonly kind: "awake" }
   | { readonly kind: "stop" };
@@ -38,7 +40,7 @@ export type PeerEffect =
   | (ConnectionEffect & { readonly connection: ConnectionId })
   /** The user has been shown the `guesses` of this login. */
   | { readonly kind: "guessesSeen"; readonly connection: ConnectionId }
-  /** What a session has asked for in one record: it may be made to wait before the next. */
+  /** What one record of a session has asked for, at least one frame: it may be made to wait before the next. */
   | { readonly kind: "asked"; readonly connection: ConnectionId; readonly frames: number; readonly tickets: number }
   /** Close the transport. `closeCode` is a WebSocket close code. */
   | { readonly kind: "close"; readonly connection: ConnectionId; readonly closeCode: number }

@@ -22,7 +22,7 @@ const LENIENT: Throttling = {
   judge: ({ user }) => ({ verdict: { kind: "serve" }, guess: { id: 0 as GuessId, user, prefix: "", name: user } }),
   prove: () => ({ guesses: { prefixes: [], others: 0 }, atMs: 0 }),
   told: () => {},
-  givenUp: () => {},
+  over: () => {},
 };
 
 /** A driver with a journal that a test can read, and with a clock and randomness of its own, which a test may break. */

@@ -77,8 +77,8 @@ describe("a login", () => {
     ["its own peer goes", (_own: Rig, plug: Plug) => void plug.close()],
     ["its time is up", (own: Rig, plug: Plug) => own.driver.end(plug.connection, "channel.deadline")],
   ])("that was let on, and then %s: given up, once", async (_what, end) => {
-    const givenUp: GuessId[] = [];
-    const own = rig({ givenUp: ({ id }) => void givenUp.push(id) });
+    const over: GuessId[] = [];
+    const own = rig({ over: ({ id }) => void over.push(id) });
     const plug = new Plug(own.driver);
     const channel = await openChannel(own.peerEnv, plug, realm.keys.staticKey.publicKey);
     using password = Secret.take(utf8("any"));
@@ -90,7 +90,7 @@ describe("a login", () => {
     plug.send(login);
     await plug.receive();
     end(own, plug);
-    expect(givenUp).toHaveLength(1);
+    expect(over).toHaveLength(1);
   });
 });
 

@@ -56,7 +56,7 @@ test("where a user has been before, logins under way do not count until they are
   expect(judge("alice").verdict).toEqual({ kind: "wait", seconds: 2 });
   for (const guess of under.slice(0, 8)) if (guess !== null) throttle.prove(guess);
   expect(judge("alice").verdict).toEqual({ kind: "serve" });
-  for (const guess of under.slice(8)) if (guess !== null) throttle.givenUp(guess);
+  for (const guess of under.slice(8)) if (guess !== null) throttle.over(guess);
   expect(judge("alice").verdict).toEqual({ kind: "wait", seconds: 16 });
   expect(judge("bob").verdict).toEqual({ kind: "serve" });
 });
