@@ -95,6 +95,7 @@ export class Driver {
       rates: () => this.#limits,
       work: () => this.#admit(connection, peer),
       left: () => this.#disconnected(connection),
+      fault: (error) => this.#journal.fault(error),
       end: (code) => this.end(connection, code),
     });
     this.#peers.set(connection, peer);

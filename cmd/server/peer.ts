@@ -35,6 +35,8 @@ export interface PeerOptions {
   readonly work: () => unknown;
   /** Its transport has gone, and all that it had sent has been dealt with. */
   readonly left: () => void;
+  /** Something of ours failed. */
+  readonly fault: (error: unknown) => void;
   /** Ends it, and tells it why. */
   readonly end: (code: ErrorCode) => void;
 }
@@ -58,7 +60,7 @@ export class Peer implements Worker {
 
   constructor(socket: Socket, options: PeerOptions) {
     this.socket = socket;
-    this.lane = options.throttle.knows(socket.address) ? "known" : "stranger";
+    this.lane = laneOf(socket.address, options);
     this.login = new PeerLogin(options.throttle, socket.address);
     this.#options = options;
   }
@@ -162,5 +164,15 @@ export class Peer implements Worker {
   #clearDeadline(): void {
     if (this.#deadline !== null) clearTimeout(this.#deadline);
     this.#deadline = null;
+  }
+}
+
+/** A stranger's when it cannot be looked up: whoever has connected must not be left without a deadline. */
+function laneOf(address: string, { throttle, fault }: PeerOptions): Lane {
+  try {
+    return throttle.knows(address) ? "known" : "stranger";
+  } catch (error) {
+    fault(error);
+    return "stranger";
   }
 }

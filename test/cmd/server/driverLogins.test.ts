@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "bun:test";
 import type { GuessId } from "../../../cmd/server/attempts.ts";
 import type { Load, Throttling } from "../../../cmd/server/throttle.ts";
 import { utf8 } from "../../../core/bytes.ts";
-import { CodedError, ERRORS } from "../../../core/errors.ts";
+import { CodedError, closeCodeOf, ERRORS } from "../../../core/errors.ts";
 import { newDeviceId, newMessageId } from "../../../core/ids.ts";
 import { startLogin } from "../../../core/kdc/login.ts";
 import type { Users } from "../../../core/kdc/realm.ts";
@@ -40,6 +40,20 @@ describe("a login", () => {
     const peer = await own.logIn("alice");
     expect(own.driver.online.devices).toBe(1);
     await peer.logOut();
+  });
+
+  test("whose address cannot be looked up is a stranger's, with a deadline", async () => {
+    const one = rig(
+      {
+        knows: () => {
+          throw new CodedError("file.failed");
+        },
+      },
+      { handshakeSeconds: 0.05 },
+    );
+    const plug = new Plug(one.driver);
+    expect(one.log).toMatchObject([{ event: "server.fault" }]);
+    expect(await plug.closed).toBe(closeCodeOf("channel.deadline"));
   });
 
   test("tells the throttle the address, whether the name is one, and how many strangers wait", async () => {
