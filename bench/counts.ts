@@ -6,6 +6,10 @@ export interface Counts {
   readonly restMs: number;
   /** How long each primitive is timed. */
   readonly primitiveMs: number;
+  /** Conversations that a client begins. */
+  readonly openings: number;
+  /** Conversations that are spoken in. */
+  readonly talks: number;
   /** Before anything counts: the compiler has to see the code run. */
   readonly warmUpLogins: number;
   readonly logins: number;
@@ -24,6 +28,8 @@ export const FULL: Counts = {
   starts: 5,
   restMs: 1000,
   primitiveMs: 200,
+  openings: 60,
+  talks: 4,
   warmUpLogins: 300,
   logins: 200,
   tickets: 2000,
@@ -38,6 +44,8 @@ export const QUICK: Counts = {
   starts: 1,
   restMs: 0,
   primitiveMs: 1,
+  openings: 2,
+  talks: 1,
   warmUpLogins: 2,
   logins: 8,
   tickets: 50,

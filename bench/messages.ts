@@ -1,14 +1,12 @@
 /** The messages that are relayed, and how long they are. */
-import { utf8 } from "../core/bytes.ts";
-import { TAG_BYTES } from "../core/crypto/provider.ts";
-import { type Address, newConversationId, newDeviceId, newMessageId } from "../core/ids.ts";
-import { grant } from "../core/kdc/granting.ts";
-import type { ServerKeys } from "../core/kdc/realm.ts";
-import { parseUserName } from "../core/name.ts";
+import { EMPTY, utf8 } from "../core/bytes.ts";
+import { DH_BYTES, TAG_BYTES } from "../core/crypto/provider.ts";
+import { type Address, newConversationId, newMessageId } from "../core/ids.ts";
 import { encodeAll } from "../core/wire/codec.ts";
 import { CONTENT_TEXT, Content, Envelope } from "../core/wire/endToEnd.ts";
 import { type ClientMessage, clientFrames, serverFrames } from "../core/wire/messages.ts";
 import { padContent } from "../core/wire/padding.ts";
+import { ClientPair } from "./clientPair.ts";
 import { loadEnv, userName } from "./peers.ts";
 
 /** Of a text, in UTF-8. */
@@ -20,7 +18,9 @@ export function envelopeFor({ user }: Address): Uint8Array {
   const content = encodeAll(Content, { version: 1, kind: CONTENT_TEXT, sentAt: loadEnv.nowMs(), to: user, body });
   const sealed = loadEnv.randomBytes(padContent(content).length + TAG_BYTES);
   const conversation = newConversationId(loadEnv);
-  return encodeAll(Envelope, { version: 1, conversation, number: 0, ticket: new Uint8Array(0), sealed });
+  const devices = { senderDevices: 1, recipientDevices: 1 };
+  const header = { ratchetKey: loadEnv.randomBytes(DH_BYTES), previous: 0, number: 0 };
+  return encodeAll(Envelope, { version: 1, conversation, ...devices, ...header, opening: EMPTY, sealed });
 }
 
 /** A message to a device, with an id of its own. */
@@ -37,15 +37,15 @@ export interface RecordBytes {
   readonly grant: number;
 }
 
-/** How long the records are, when each message has one to itself. */
-export function recordBytes(keys: ServerKeys): RecordBytes {
-  const [from, to] = [0, 1].map((index) => ({ user: parseUserName(userName(index)), device: newDeviceId(loadEnv) }));
-  if (from === undefined || to === undefined) throw new Error("two addresses");
+/** How long the records are, when each message has one to itself. The grant is one without a one-time prekey. */
+export function recordBytes(): RecordBytes {
+  using pair = new ClientPair(loadEnv, [userName(0), userName(1)]);
+  const { self: from } = pair.asker;
+  const { self: to } = pair.peer;
+  const granted = pair.grant();
+  using _key = granted.key;
   const letter = letterTo(to);
   const { message, envelope } = letter;
-  using ticketKey = loadEnv.crypto.dhKey(loadEnv.randomBytes(32));
-  const granted = grant(loadEnv, keys.staticKey, from, { ...to, ticketKey: ticketKey.publicKey });
-  using _key = granted.key;
   const sealed = (frame: Uint8Array): number => frame.length + TAG_BYTES;
   return {
     send: sealed(clientFrames.encode(letter)),
@@ -55,6 +55,6 @@ export function recordBytes(keys: ServerKeys): RecordBytes {
     acknowledge: sealed(clientFrames.encode({ kind: "acknowledge", message, ...from })),
     confirmed: sealed(serverFrames.encode({ kind: "confirmed", message, ...to })),
     ticketRequest: sealed(clientFrames.encode({ kind: "ticketRequest", ...to })),
-    grant: sealed(serverFrames.encode({ kind: "grant", ...to, ...granted })),
+    grant: sealed(serverFrames.encode({ ...granted, bundle: { ...granted.bundle, oneTime: null } })),
   };
 }

@@ -2,6 +2,7 @@
 import { hostEnv } from "../cmd/host/env.ts";
 import { nativeCrypto } from "../core/crypto/native.ts";
 import type { Env } from "../core/env.ts";
+import { DEVICES_MAX } from "../core/limits.ts";
 import { quickCrypto } from "../test/support/fixedEnv.ts";
 import { type Account, logIn, type Peer } from "../test/support/remotePeer.ts";
 import type { KnownRealm, Target } from "./tasks.ts";
@@ -23,7 +24,7 @@ export function userName(index: number): string {
 /** The users in turn. */
 export function accountOf({ realm, serverPublicKey, users }: KnownRealm, index: number): Account {
   const user = userName(index % users);
-  return { realm, serverPublicKey, user, password: user };
+  return { realm, serverPublicKey, user, password: user, devicesMax: DEVICES_MAX };
 }
 
 /** Logs in over an open transport, and out again. */

@@ -4,7 +4,7 @@
  */
 import { nativeCrypto } from "../core/crypto/native.ts";
 import { oprfBlind, oprfDeriveKey, oprfEvaluate } from "../core/crypto/oprf.ts";
-import type { CryptoProvider, DhPrivateKey, Job, RandomBytes } from "../core/crypto/provider.ts";
+import type { CryptoProvider, DhPrivateKey, Job, RandomBytes, SignPrivateKey } from "../core/crypto/provider.ts";
 import { Secret } from "../core/secret.ts";
 
 export interface Primitive {
@@ -17,10 +17,14 @@ export interface Primitive {
 
 type Call = () => unknown;
 
+/** By the name of the primitive. */
+export type Calls = ReadonlyMap<string, readonly Call[]>;
+
 /** A provider that does the work and remembers the calls, with copies of what they were given. */
 export class Recorder {
   #calls = new Map<string, Call[]>();
-  readonly #secrets = new WeakMap<DhPrivateKey, Uint8Array>();
+  /** Of keys that were made: the work may dispose them. */
+  readonly #secrets = new WeakMap<DhPrivateKey | SignPrivateKey, Uint8Array>();
 
   readonly crypto: CryptoProvider = {
     name: "native",
@@ -36,12 +40,41 @@ export class Recorder {
       return key;
     },
     dh: (privateKey, publicKey) => {
-      const secret = this.#secrets.get(privateKey);
-      if (secret === undefined) throw new Error("bench: a key that was not seen being made");
-      const key = nativeCrypto.dhKey(secret);
+      const key = nativeCrypto.dhKey(this.#secretOf(privateKey));
       const peer = publicKey.slice();
       this.add("X25519 agreement", () => nativeCrypto.dh(key, peer));
       return nativeCrypto.dh(privateKey, publicKey);
+    },
+    signKey: (secretKey) => {
+      const key = this.#again("Ed25519 key", [secretKey], ([secret = secretKey]) => nativeCrypto.signKey(secret));
+      this.#secrets.set(key, secretKey.slice());
+      return key;
+    },
+    sign: (privateKey, message) => {
+      const key = nativeCrypto.signKey(this.#secretOf(privateKey));
+      const copy = message.slice();
+      this.add("Ed25519 signature", () => nativeCrypto.sign(key, copy));
+      return nativeCrypto.sign(privateKey, message);
+    },
+    verify: (...inputs) => {
+      const [key, message, signature] = [inputs[0].slice(), inputs[1].slice(), inputs[2].slice()];
+      this.add("Ed25519 verification", () => nativeCrypto.verify(key, message, signature));
+      return nativeCrypto.verify(...inputs);
+    },
+    kemPublicKey: (seed) => {
+      const copy = seed.slice(0, seed.length);
+      this.add("ML-KEM-768 key, noble", () => nativeCrypto.kemPublicKey(copy));
+      return nativeCrypto.kemPublicKey(seed);
+    },
+    kemEncapsulate: (publicKey, message) => {
+      const [key, drawn] = [publicKey.slice(), message.slice(0, message.length)];
+      this.add("ML-KEM-768 encapsulation, noble", () => nativeCrypto.kemEncapsulate(key, drawn));
+      return nativeCrypto.kemEncapsulate(publicKey, message);
+    },
+    kemDecapsulate: (seed, ciphertext) => {
+      const [copy, bytes] = [seed.slice(0, seed.length), ciphertext.slice()];
+      this.add("ML-KEM-768 decapsulation, noble", () => nativeCrypto.kemDecapsulate(copy, bytes));
+      return nativeCrypto.kemDecapsulate(seed, ciphertext);
     },
     run: (job, randomBytes) => {
       if (job.op !== "kemEncapsulate") throw new Error("bench: the server asks for encapsulation alone");
@@ -51,9 +84,11 @@ export class Recorder {
     },
   };
 
-  /** Forgets what has been written down. */
-  reset(): void {
+  /** What has been written down since the last time. */
+  take(): Calls {
+    const calls = this.#calls;
     this.#calls = new Map();
+    return calls;
   }
 
   /** Writes down a call that does not go through the provider. */
@@ -61,13 +96,10 @@ export class Recorder {
     this.#calls.set(name, [...(this.#calls.get(name) ?? []), call]);
   }
 
-  /** Makes the calls again, each kind for about `forMs`. */
-  async time(forMs: number): Promise<readonly Primitive[]> {
-    const primitives: Primitive[] = [];
-    for (const [name, calls] of this.#calls) {
-      primitives.push({ name, calls: calls.length, cpuUs: await cpuUsOf(calls, forMs) });
-    }
-    return primitives.sort((a, b) => b.cpuUs - a.cpuUs);
+  #secretOf(privateKey: DhPrivateKey | SignPrivateKey): Uint8Array {
+    const secret = this.#secrets.get(privateKey);
+    if (secret === undefined) throw new Error("bench: a key that was not seen being made");
+    return secret;
   }
 
   #again<T>(name: string, inputs: readonly Uint8Array[], run: (inputs: readonly Uint8Array[]) => T): T {
@@ -100,6 +132,15 @@ export function addOprf(recorder: Recorder, randomBytes: RandomBytes): void {
   const { blinded } = oprfBlind(Secret.take(randomBytes(64)), randomBytes);
   recorder.add("OPRF key", () => oprfDeriveKey(seed, info));
   recorder.add("OPRF evaluation", () => oprfEvaluate(key, blinded));
+}
+
+/** Makes the calls again, each kind for about `forMs`. */
+export async function timeCalls(calls: Calls, forMs: number): Promise<readonly Primitive[]> {
+  const primitives: Primitive[] = [];
+  for (const [name, made] of calls) {
+    primitives.push({ name, calls: made.length, cpuUs: await cpuUsOf(made, forMs) });
+  }
+  return primitives.sort((a, b) => b.cpuUs - a.cpuUs);
 }
 
 /** User and system time of this process, all threads, for one round of `calls`; one round at least is made. */

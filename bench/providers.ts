@@ -40,6 +40,8 @@ async function callsOf(crypto: CryptoProvider): Promise<ReadonlyMap<string, Call
   const sealed = crypto.seal(key, nonce, none, text);
   const [own, other] = [crypto.dhKey(randomBytes(32)), crypto.dhKey(randomBytes(32))];
   const secretKey = randomBytes(32);
+  const signKey = crypto.signKey(secretKey);
+  const signature = crypto.sign(signKey, text);
   const made = await run({ op: "kemGenerate" });
   if (made.op !== "kemGenerate") throw new Error("another job was done");
   const { privateKey } = made;
@@ -60,6 +62,9 @@ async function callsOf(crypto: CryptoProvider): Promise<ReadonlyMap<string, Call
     ["AES-256-GCM open, 256 bytes", () => crypto.open(key, nonce, none, sealed)],
     ["X25519 key", () => crypto.dhKey(secretKey)[Symbol.dispose]()],
     ["X25519 agreement", () => crypto.dh(own, other.publicKey)],
+    ["Ed25519 key", () => crypto.signKey(secretKey)[Symbol.dispose]()],
+    ["Ed25519 signature, 256 bytes", () => crypto.sign(signKey, text)],
+    ["Ed25519 verification, 256 bytes", () => crypto.verify(signKey.publicKey, text, signature)],
     ["ML-KEM-768 key", () => run({ op: "kemGenerate" })],
     ["ML-KEM-768 encapsulation", () => run({ op: "kemEncapsulate", publicKey: privateKey.publicKey })],
     ["ML-KEM-768 decapsulation", () => run({ op: "kemDecapsulate", privateKey, ciphertext: kem.ciphertext })],

@@ -4,6 +4,7 @@ import { openRealm } from "../cmd/server/realm.ts";
 import { changeUsers, type UserEntry } from "../cmd/server/users.ts";
 import { utf8 } from "../core/bytes.ts";
 import type { CryptoProvider } from "../core/crypto/provider.ts";
+import { DEVICES_MAX } from "../core/limits.ts";
 import { parseUserName, type UserName } from "../core/name.ts";
 import { Secret } from "../core/secret.ts";
 import { registerUser } from "../test/support/registration.ts";
@@ -18,7 +19,7 @@ const LIMITS = {
   loginSeconds: 3600,
   connections: 100_000,
   connectionsPerAddress: 100_000,
-  devicesPerUser: 64,
+  devicesPerUser: DEVICES_MAX,
   sessionFramesPerSecond: 10_000_000,
   sessionBytesPerSecond: 10_000_000_000,
 };
@@ -46,7 +47,7 @@ export async function makeRealm(users: number): Promise<BenchRealm> {
     const name = userName(index);
     using password = Secret.take(utf8(name));
     const record = await registerUser(loadEnv, registration, parseUserName(name), password);
-    entries.set(parseUserName(name), { name, active: true, record, changedAt, epoch: 1 });
+    entries.set(parseUserName(name), { name, active: true, record, changedAt, epoch: 1, initial: false });
   }
   await changeUsers(realm.usersFile, () => entries);
   const known: KnownRealm = { realm: machineKeys.realm, serverPublicKey: machineKeys.staticKey.publicKey, users };

@@ -1,8 +1,10 @@
 /** What is said of each measurement: a line of JSON for each figure, and a table. */
+import type { ClientCost } from "./endToEnd.ts";
 import type { Idle } from "./idle.ts";
 import type { WorkPrimitives } from "./inMemory.ts";
 import { type RecordBytes, TEXT_BYTES } from "./messages.ts";
 import { sumUs } from "./pieces.ts";
+import type { Primitive } from "./primitives.ts";
 import type { Compared } from "./providers.ts";
 import { type Origin, printJson, printTable, short } from "./report.ts";
 import type { Piece, SideBySide } from "./sideBySide.ts";
@@ -36,14 +38,31 @@ export function printProviders(compared: readonly Compared[], origin: Origin): v
 }
 
 export function printPrimitives(primitives: WorkPrimitives, origin: Origin): void {
-  for (const [work, calls] of Object.entries(primitives) as [keyof WorkPrimitives, WorkPrimitives["login"]][]) {
-    for (const { name, calls: count, cpuUs } of calls)
-      printJson("primitive", { work, name, calls: count, cpuUs }, origin);
-    printTable(`Primitives of one ${work}: ${short(sumUs(calls))} us`, [
-      ["", "calls", "CPU us"],
-      ...calls.map(({ name, calls: count, cpuUs }) => [name, String(count), short(cpuUs)]),
-    ]);
-  }
+  for (const [work, calls] of Object.entries(primitives)) printCalls(work, calls, origin);
+}
+
+function printCalls(work: string, primitives: readonly Primitive[], origin: Origin): void {
+  for (const { name, calls, cpuUs } of primitives) printJson("primitive", { work, name, calls, cpuUs }, origin);
+  printTable(`Primitives of one ${work}: ${short(sumUs(primitives))} us`, [
+    ["", "calls", "CPU us"],
+    ...primitives.map(({ name, calls, cpuUs }) => [name, String(calls), short(cpuUs)]),
+  ]);
+}
+
+export function printClient(costs: readonly ClientCost[], origin: Origin): void {
+  for (const { work, primitives } of costs) printCalls(work, primitives, origin);
+  const rows = costs.map(({ primitives, ...figures }) => {
+    const { work, runs, count, cpuUs, leastCpuUs, mostCpuUs, firstCpuUs, goalUs } = figures;
+    const primitivesUs = sumUs(primitives);
+    const primitivesRatio = cpuUs / primitivesUs;
+    printJson("client", { ...figures, textBytes: TEXT_BYTES, primitivesUs, primitivesRatio }, origin);
+    const found = [cpuUs, leastCpuUs, mostCpuUs, firstCpuUs, goalUs, primitivesUs, primitivesRatio].map(short);
+    return [work, `${runs} x ${count}`, ...found];
+  });
+  printTable("End to end, a client's CPU us for one of each", [
+    ["", "runs", "median", "least", "most", "first", "goal", "primitives", "ratio"],
+    ...rows,
+  ]);
 }
 
 export type Measured = readonly (readonly [piece: Piece, found: SideBySide])[];

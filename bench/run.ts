@@ -1,10 +1,10 @@
-/** What the server costs: `make bench`. README.md beside this file says what is measured, beside what, and how to read it. */
+/** What the server costs, and a client's end-to-end encryption: `make bench`. README.md beside this file says what is measured, beside what, and how to read it. */
 import { parseArgs } from "node:util";
-import { nativeCrypto } from "../core/crypto/native.ts";
 import { DEVICES_MAX } from "../core/limits.ts";
 import { runProgram } from "../test/support/programs.ts";
 import { BareProgram, BareRelay } from "./bare.ts";
 import { type Counts, FULL, QUICK } from "./counts.ts";
+import { measureClient } from "./endToEnd.ts";
 import { Generator } from "./generator.ts";
 import { idleCount, measureIdle } from "./idle.ts";
 import { timePrimitives } from "./inMemory.ts";
@@ -13,7 +13,15 @@ import { loginPieces, relayPieces, ticketPieces } from "./pieces.ts";
 import { compareProviders } from "./providers.ts";
 import { makeRealm } from "./realm.ts";
 import { type Origin, originOf, warnIfBusy } from "./report.ts";
-import { type Measured, printIdle, printPieces, printPrimitives, printProviders, printStarts } from "./results.ts";
+import {
+  type Measured,
+  printClient,
+  printIdle,
+  printPieces,
+  printPrimitives,
+  printProviders,
+  printStarts,
+} from "./results.ts";
 import { measure, type Piece } from "./sideBySide.ts";
 import { measureStarts } from "./starts.ts";
 import type { Load, Sizes, Target } from "./tasks.ts";
@@ -26,8 +34,7 @@ async function measurePieces(program: BareProgram, counts: Counts, origin: Origi
   const realm = await makeRealm(USERS);
   const primitives = await timePrimitives(realm, counts.primitiveMs);
   printPrimitives(primitives, origin);
-  using keys = realm.keys(nativeCrypto);
-  const records = recordBytes(keys);
+  const records = recordBytes();
   await using served = await realm.start();
   await using relay = await BareRelay.start(program);
   await using generator = new Generator();
@@ -70,21 +77,28 @@ async function serverOrigin(): Promise<Origin> {
   return originOf(version, commit);
 }
 
-async function main(counts: Counts): Promise<void> {
-  const origin = await serverOrigin();
-  warnIfBusy(origin);
+async function measureServer(counts: Counts, origin: Origin): Promise<void> {
   using program = await BareProgram.built();
   printStarts(await measureStarts(program, counts), origin);
   printProviders(await compareProviders(counts.primitiveMs), origin);
   await measurePieces(program, counts, origin);
   await measureIdles(program, counts, origin);
+}
+
+async function main(counts: Counts, clientOnly: boolean): Promise<void> {
+  const origin = await serverOrigin();
+  warnIfBusy(origin);
+  printClient(await measureClient(counts), origin);
+  if (!clientOnly) await measureServer(counts, origin);
   process.stderr.write(`\ndone in ${Math.round(performance.now() / 1000)} s\n`);
 }
 
+const OPTIONS = { quick: { type: "boolean" }, client: { type: "boolean" }, idle: { type: "string" } } as const;
+
 try {
-  const { values } = parseArgs({ options: { quick: { type: "boolean" }, idle: { type: "string" } } });
+  const { values } = parseArgs({ options: OPTIONS });
   const counts = values.quick === true ? QUICK : FULL;
-  await main({ ...counts, idle: Number(values.idle ?? counts.idle) });
+  await main({ ...counts, idle: Number(values.idle ?? counts.idle) }, values.client === true);
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

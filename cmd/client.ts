@@ -2,8 +2,11 @@
 import { CodedError } from "../core/errors.ts";
 import { chat } from "./client/chat.ts";
 import { CLIENT_HELP, parseClientCommand } from "./client/commandLine.ts";
+import { devices } from "./client/devices.ts";
 import { listen } from "./client/listen.ts";
+import { passwd } from "./client/passwd.ts";
 import { send } from "./client/send.ts";
+import { state } from "./client/stateCommand.ts";
 import { users } from "./client/users.ts";
 import type { Interrupt } from "./client/world.ts";
 import { hostEnv } from "./host/env.ts";
@@ -30,6 +33,12 @@ async function client(argv: readonly string[], io: Io): Promise<ExitCode> {
       return listen(command, world());
     case "users":
       return users(command, world());
+    case "devices":
+      return devices(command, world());
+    case "passwd":
+      return passwd(command, world());
+    case "state":
+      return state(command, world());
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * The one table of error codes and the one error class (PROTOCOL §12).
+ * The one table of error codes and the one error class (PROTOCOL §13).
  *
  * Branch on `code`, never on a message. `wire` is the number a peer is told (0: never sent) and nothing else of an
  * error ever reaches it; before the channel stands it travels as the WebSocket close code `4000 + wire`. Append only;
@@ -25,6 +25,7 @@ export const ERRORS = {
   "auth.ended": { wire: 303, blame: "peer" },
   "auth.device": { wire: 304, blame: "peer" },
   "auth.tooManyAttempts": { wire: 305, blame: "peer" },
+  "auth.removed": { wire: 306, blame: "peer" },
   // A message that is not expected in this state.
   "state.unexpected": { wire: 401, blame: "peer" },
   // The server goes away, or drops a connection that does not keep up.
@@ -46,6 +47,17 @@ export const ERRORS = {
   "e2ee.gap": { wire: 0, blame: "peer" },
   "e2ee.invalid": { wire: 0, blame: "peer" },
   "e2ee.noConversation": { wire: 0, blame: "peer" },
+  "e2ee.identity": { wire: 0, blame: "peer" },
+  "e2ee.devices": { wire: 0, blame: "peer" },
+  "e2ee.prekey": { wire: 0, blame: "peer" },
+  // The account: what the password, the recovery code or the state folder does not open.
+  "account.initial": { wire: 0, blame: "operator" },
+  "account.recovery": { wire: 0, blame: "operator" },
+  "account.code": { wire: 0, blame: "operator" },
+  "account.invalid": { wire: 0, blame: "peer" },
+  "account.conflict": { wire: 0, blame: "peer" },
+  "state.foreign": { wire: 0, blame: "operator" },
+  "state.damaged": { wire: 0, blame: "operator" },
   // Primitives: a tag that does not verify, a key or point that is not one.
   "crypto.open": { wire: 0, blame: "peer" },
   "crypto.badKey": { wire: 0, blame: "peer" },
@@ -79,7 +91,7 @@ const CLOSE_OWN = 4000;
 /** "Service restart" (RFC 6455 §7.4.2's registry): a server that stops. */
 const CLOSE_RESTART = 1012;
 
-/** The WebSocket close code that says `code` where it cannot be sealed (PROTOCOL §9.3). */
+/** The WebSocket close code that says `code` where it cannot be sealed (PROTOCOL §10.3). */
 export function closeCodeOf(code: ErrorCode): number {
   return code === "server.stopping" ? CLOSE_RESTART : CLOSE_OWN + ERRORS[code].wire;
 }

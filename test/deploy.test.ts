@@ -46,9 +46,10 @@ describe("ims-server.service", () => {
     expect(set).toContain(line);
   });
 
-  test("nothing but the data folder can be written", () => {
+  test("nothing but the folder of the realm can be written, and of it not the key", () => {
     expect(values("StateDirectory")).toEqual(["ims/data"]);
-    expect(values("ReadWritePaths")).toEqual([]);
+    expect(values("ReadWritePaths")).toEqual(["/var/lib/ims"]);
+    expect(values("ReadOnlyPaths")).toEqual(["/var/lib/ims/keys"]);
   });
 
   test("more descriptors than connections of the default", () => {

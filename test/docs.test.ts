@@ -10,6 +10,8 @@ import type { SessionRow } from "../cmd/server/status.ts";
 import { LABELS, LOGIN_SUITE } from "../core/crypto/labels.ts";
 import { ERRORS } from "../core/errors.ts";
 import * as limits from "../core/limits.ts";
+import * as account from "../core/wire/account.ts";
+import * as endToEnd from "../core/wire/endToEnd.ts";
 import { CLIENT_MESSAGES, SERVER_MESSAGES } from "../core/wire/messages.ts";
 import { loggedLevels, serverEvents } from "./support/events.ts";
 import { parseExposition } from "./support/exposition.ts";
@@ -42,8 +44,24 @@ describe("the tables of PROTOCOL and the code list the same", () => {
     expect(rows).toEqual(registered.map(([name, { type, codec }]) => [type, name, codec.maxBytes]));
   });
 
+  test("structures: longest encoding, where the table says it as a number", () => {
+    const codecs = new Map(Object.entries({ ...account, ...endToEnd }));
+    const wrong: string[] = [];
+    let compared = 0;
+    for (const [name, , size = ""] of tableRows(section(protocol, "5.3"))) {
+      const [, bytes = "", names] = /^(?:up to )?([0-9,]+)( \+ names)?$/.exec(size) ?? [];
+      const codec = codecs.get(coded(name));
+      if (bytes === "" || typeof codec !== "object") continue;
+      compared += 1;
+      const expected = number(bytes) + (names === undefined ? 0 : 2 * limits.NAME_MAX_BYTES);
+      if (codec.maxBytes !== expected) wrong.push(`${name}: ${codec.maxBytes}`);
+    }
+    expect(wrong).toEqual([]);
+    expect(compared).toBe(11);
+  });
+
   test("error codes: wire number, blame", () => {
-    const rows = tableRows(section(protocol, "12")).filter(([, code]) => coded(code) !== "");
+    const rows = tableRows(section(protocol, "13")).filter(([, code]) => coded(code) !== "");
     const listed = rows.map(([wire, code, blame]) => [coded(code), wire === "—" ? 0 : number(wire), blame]);
     const registered = Object.entries(ERRORS).map(([code, { wire, blame }]) => [code, wire, blame]);
     expect(new Map(listed.map((row) => [row[0], row]))).toEqual(new Map(registered.map((row) => [row[0], row])));
@@ -61,7 +79,7 @@ describe("the tables of PROTOCOL and the code list the same", () => {
     const { STRETCH, ...plain } = limits;
     const stretch = Object.entries(STRETCH).map(([name, value]) => [`STRETCH.${name}`, value] as const);
     const registered = new Map([...Object.entries(plain), ...stretch]);
-    const rows = tableRows(section(protocol, "13")).map(([name, value]) => [coded(name), number(value)] as const);
+    const rows = tableRows(section(protocol, "14")).map(([name, value]) => [coded(name), number(value)] as const);
     expect(new Map(rows)).toEqual(registered);
     expect(rows.length).toBe(registered.size);
   });
@@ -151,7 +169,7 @@ describe("what is cited is there", () => {
   });
 
   test("every file of vectors is in PROTOCOL", () => {
-    const listed = codeSpans(section(protocol, "15")).filter((code) => code.startsWith("test/vectors/"));
+    const listed = codeSpans(section(protocol, "16")).filter((code) => code.startsWith("test/vectors/"));
     expect(listed.toSorted()).toEqual(files("test/vectors/*.json").toSorted());
   });
 

@@ -30,7 +30,7 @@ test("the modules have been found, and their imports", () => {
   expect(core.length).toBeGreaterThan(45);
   expect(cmd.length).toBeGreaterThan(20);
   expect(all.flatMap(({ imports }) => imports).length).toBeGreaterThan(300);
-  expect(all.find(({ path }) => path === "core/peer/client.ts")?.imports).toContain("core/channel/initiator.ts");
+  expect(all.find(({ path }) => path === "core/peer/clientLogin.ts")?.imports).toContain("core/channel/initiator.ts");
   for (const { path, imports } of all) {
     for (const name of imports.filter(isLocal)) {
       expect({ path, name, known: all.some((module) => module.path === name) }).toEqual({ path, name, known: true });

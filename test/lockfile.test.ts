@@ -147,7 +147,7 @@ class Sandbox implements Disposable {
     for (const part of ["Makefile", "package.json", ".npmrc", ...parts]) {
       cpSync(join(ROOT, part), this.at(part), { recursive: true });
     }
-    for (const name of ["bin", "core", "cmd", "node_modules/@noble", "node_modules/@zxcvbn-ts"]) {
+    for (const name of ["bin", "core", "cmd", "node_modules/@noble", "node_modules/@zxcvbn-ts", "node_modules/qr"]) {
       mkdirSync(this.at(name), { recursive: true });
     }
     writeFileSync(this.at("node_modules/.ready-bun"), "");

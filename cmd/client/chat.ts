@@ -1,14 +1,16 @@
 /** `client` without a command: the chat, from the sign-in to the logout. */
 import { CodedError } from "../../core/errors.ts";
 import { newMessageId } from "../../core/ids.ts";
-import { parseUserName } from "../../core/name.ts";
+import { parseUserName, type UserName } from "../../core/name.ts";
 import type { Notice } from "../../core/peer/notices.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
 import { printable } from "../host/printable.ts";
+import { runAccountCommand } from "./accountCommands.ts";
+import { recoveryCodeLines } from "./accountQuestions.ts";
 import type { ChatCommand } from "./commandLine.ts";
-import { COMMANDS, parseInput } from "./commands.ts";
-import type { Connection } from "./connection.ts";
+import { type AccountAction, COMMANDS, parseInput } from "./commands.ts";
 import { SentMessages } from "./sentMessages.ts";
+import type { Session } from "./session.ts";
 import { openPrompter, signIn } from "./signIn.ts";
 import { Screen } from "./tui/screen.ts";
 import { bold, type Look, lookOf, messageLines, noticeLines, sentLines, warningLines } from "./tui/view.ts";
@@ -27,9 +29,11 @@ export async function chat(command: ChatCommand, world: World): Promise<ExitCode
     ended: (error: Error | null) => tell((chat) => chat.ended(error)),
   };
   try {
-    const opening = signIn(command, io, env, { events, questions: () => prompter, interrupted: interrupt.promise });
-    const connection = await Promise.race([interrupt.promise, opening]);
-    session = new Chat(command, world, connection, (handlers) => new Screen(io, prompter, process.stdout, handlers));
+    const how = { events, questions: () => prompter, interactive: io.isTTY, serves: true };
+    const opening = signIn(command, io, env, { ...how, interrupted: interrupt.promise });
+    const login = await Promise.race([interrupt.promise, opening]);
+    session = new Chat(command, world, login, (handlers) => new Screen(io, prompter, process.stdout, handlers));
+    session.welcome();
     for (const fn of early.splice(0)) fn(session);
     return await Promise.race([interrupt.promise, session.done]).finally(() => session?.close());
   } finally {
@@ -39,12 +43,12 @@ export async function chat(command: ChatCommand, world: World): Promise<ExitCode
 
 class Chat {
   readonly #world: World;
-  readonly #connection: Connection;
+  readonly #session: Session;
   readonly #screen: Screen;
   readonly #look: Look;
+  readonly #shownKeys = new Map<UserName, string>();
   readonly #done = Promise.withResolvers<ExitCode>();
   readonly #sent: SentMessages;
-  #self = "";
   /** Whom a text without a command goes to, as registered. */
   #current: string | null = null;
   #leaving = false;
@@ -52,11 +56,11 @@ class Chat {
   constructor(
     command: ChatCommand,
     world: World,
-    connection: Connection,
+    session: Session,
     openScreen: (handlers: ConstructorParameters<typeof Screen>[3]) => Screen,
   ) {
     this.#world = world;
-    this.#connection = connection;
+    this.#session = session;
     this.#done.promise.catch(() => {}); // it may fail before anybody waits for it
     this.#screen = openScreen({
       line: (text) => this.#line(text),
@@ -81,27 +85,31 @@ class Chat {
 
   async close(): Promise<void> {
     this.#screen.close();
-    await this.#connection.logout();
+    await this.#session.logout();
   }
 
   notice(notice: Notice): void {
     switch (notice.kind) {
       case "attached":
-        this.#self = notice.name;
-        this.#welcome();
         break;
       case "message":
         this.#screen.print(...messageLines(this.#look, this.#now(), notice));
         break;
       case "guesses":
         this.#screen.print(...guessLines(notice).map((line) => bold(this.#look, line)));
-        if (this.#world.io.isTTY) this.#connection.sawGuesses();
+        if (this.#world.io.isTTY) this.#session.sawGuesses();
         break;
       case "delivered":
         this.#sent.delivered(notice.id);
         break;
       case "undelivered":
         this.#sent.undelivered(notice);
+        break;
+      case "identityChanged":
+        this.#warn(noticeText(notice) ?? "");
+        break;
+      case "recoveryCode":
+        this.#screen.print(...recoveryCodeLines(notice.code).map((line) => `  ${line}`));
         break;
       default:
         this.#tell(noticeText(notice));
@@ -125,7 +133,7 @@ class Chat {
         this.#screen.print(...COMMANDS.map(([usage, meaning]) => `  ${usage.padEnd(16)} ${meaning}`));
         break;
       case "list":
-        this.#screen.print(...rosterLines(this.#connection.roster, this.#self).map((line) => `  ${line}`));
+        this.#screen.print(...rosterLines(this.#session.roster, this.#session.self).map((line) => `  ${line}`));
         break;
       case "logout":
         this.#leave();
@@ -141,20 +149,35 @@ class Chat {
           this.#warn(`not sent, nobody is chosen: /chat USER first, or send USER TEXT: ${excerpt(action.text)}`);
         else this.#send(this.#current, action.text);
         break;
+      case "verify":
+      case "accept":
+      case "devices":
+      case "passwd":
+      case "recovery":
+        void this.#account(action);
+        break;
       case "wrong":
         this.#warn(`${action.problem}: ${excerpt(text)}`);
     }
     this.#prompt();
   }
 
-  #welcome(): void {
-    const others = [...this.#connection.roster.values()].filter(
-      ({ name, devices }) => devices.length > 0 && name !== this.#self,
+  welcome(): void {
+    const others = [...this.#session.roster.values()].filter(
+      ({ name, devices }) => devices.length > 0 && name !== this.#session.self,
     );
     const online =
       others.length === 0 ? "nobody else is online" : `online: ${others.map(({ name }) => printable(name)).join(", ")}`;
-    this.#screen.print(`Welcome, ${printable(this.#self)}; ${online}. /help lists the commands.`);
+    this.#screen.print(`Welcome, ${printable(this.#session.self)}; ${online}. /help lists the commands.`);
     this.#prompt();
+  }
+
+  #account(action: AccountAction): Promise<void> {
+    return runAccountCommand(action, {
+      ...{ session: this.#session, screen: this.#screen, look: this.#look, shownKeys: this.#shownKeys },
+      tell: (text) => this.#tell(text),
+      warn: (text) => this.#warn(text),
+    }).catch((error) => this.ended(error instanceof Error ? error : new Error("not an error")));
   }
 
   #choose(to: string | null): void {
@@ -171,7 +194,7 @@ class Chat {
     const id = newMessageId(this.#world.env);
     this.#sent.add(id, { to: this.#nameOf(to) ?? to, text });
     try {
-      this.#connection.send(to, text, id);
+      this.#session.send(to, text, id);
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       this.#sent.drop(id);
@@ -204,7 +227,7 @@ class Chat {
   /** A user's name as registered; null when there is none. */
   #nameOf(name: string): string | null {
     try {
-      return this.#connection.roster.get(parseUserName(name))?.name ?? null;
+      return this.#session.roster.get(parseUserName(name))?.name ?? null;
     } catch {
       return null;
     }

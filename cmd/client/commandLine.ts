@@ -18,11 +18,15 @@ export const CLIENT_HELP = `client: private messaging for a group that runs its 
                                 waits until a device of USER has it (--timeout 10, --json)
   client listen                 print messages as they come (--json, --own, --count N, --timeout SECONDS)
   client users                  who is registered, and who is online (--json)
+  client devices                your devices (--json); client devices remove NAME takes one away
+  client passwd                 change your password (--new-password-file FILE)
+  client state show|reset       where this device is kept; reset deletes it, after asking (--yes)
 
   --config FILE                 instead of config.json (also: IMS_CONFIG)
   --user NAME                   instead of a prompt (also: IMS_USER)
   --password-file FILE          instead of a prompt (also: IMS_PASSWORD_FILE)
   --password-fd N               the same, from an open file descriptor
+  --state DIR                   the device to use; none: a temporary one that leaves nothing behind (also: IMS_STATE)
   --no-color                    (also: NO_COLOR)
   --help, --version
 
@@ -42,6 +46,9 @@ const OPTIONS = {
   timeout: { type: "text" },
   wait: { type: "text" },
   help: { type: "flag", short: "h" },
+  state: { type: "text" },
+  yes: { type: "flag" },
+  "new-password-file": { type: "text" },
   version: { type: "flag" },
 } as const satisfies OptionSpecs;
 type Options = ReturnType<typeof parseOptions<typeof OPTIONS>>["options"];
@@ -51,6 +58,8 @@ export interface SignInOptions {
   readonly config: string | undefined;
   readonly user: string | undefined;
   readonly password: PasswordOptions;
+  /** The state folder, or `none`. */
+  readonly state: string | undefined;
 }
 
 export interface ChatCommand extends SignInOptions {
@@ -81,14 +90,36 @@ export interface UsersCommand extends SignInOptions {
   readonly json: boolean;
 }
 
+export interface DevicesCommand extends SignInOptions {
+  readonly kind: "devices";
+  readonly json: boolean;
+  /** The beginning of a device's name; null for a list. */
+  readonly remove: string | null;
+}
+
+export interface PasswdCommand extends SignInOptions {
+  readonly kind: "passwd";
+  /** null: ask for it. */
+  readonly newPasswordFile: string | null;
+}
+
+export interface StateCommand extends SignInOptions {
+  readonly kind: "state";
+  readonly action: "show" | "reset";
+  readonly yes: boolean;
+}
+
 export type ClientCommand =
   | { readonly kind: "help" | "version" }
   | ChatCommand
   | SendCommand
   | ListenCommand
-  | UsersCommand;
+  | UsersCommand
+  | DevicesCommand
+  | PasswdCommand
+  | StateCommand;
 
-const SIGN_IN = ["config", "user", "password-file", "password-fd", "no-color"] as const;
+const SIGN_IN = ["config", "user", "password-file", "password-fd", "no-color", "state"] as const;
 /** What a timer can hold: 2^31 - 1 milliseconds, almost 25 days. */
 const SECONDS_MAX = 2_147_483;
 
@@ -97,13 +128,14 @@ export function parseClientCommand(argv: readonly string[]): ClientCommand {
   const { options, words } = parseOptions(argv, OPTIONS);
   if (options.help) return { kind: "help" };
   if (options.version) return { kind: "version" };
-  const signIn: SignInOptions = { config: options.config, user: options.user, password: options };
+  const { config, user, state } = options;
+  const signIn: SignInOptions = { config, user, password: options, state };
   const [first, ...rest] = words;
   if (first === undefined) {
     expectOptions("client", options, SIGN_IN);
     return { kind: "chat", color: options["no-color"] !== true, ...signIn };
   }
-  switch (expectWord(first, ["send", "listen", "users"] as const, "command")) {
+  switch (expectWord(first, ["send", "listen", "users", "devices", "passwd", "state"] as const, "command")) {
     case "send":
       return { ...parseSend(options, rest), ...signIn };
     case "listen":
@@ -112,6 +144,14 @@ export function parseClientCommand(argv: readonly string[]): ClientCommand {
       expectOptions("users", options, [...SIGN_IN, "json"]);
       expectNoWords("users", rest);
       return { kind: "users", json: options.json === true, ...signIn };
+    case "devices":
+      return { ...parseDevices(options, rest), ...signIn };
+    case "passwd":
+      expectOptions("passwd", options, [...SIGN_IN, "new-password-file"]);
+      expectNoWords("passwd", rest);
+      return { kind: "passwd", newPasswordFile: options["new-password-file"] ?? null, ...signIn };
+    case "state":
+      return { ...parseState(options, rest), ...signIn };
   }
 }
 
@@ -143,4 +183,27 @@ function parseListen(options: Options, words: readonly string[]): Omit<ListenCom
 
 function seconds(text: string | undefined): number | null {
   return text === undefined ? null : expectInteger("--timeout", text, [1, SECONDS_MAX]);
+}
+
+function parseDevices(options: Options, words: readonly string[]): Omit<DevicesCommand, keyof SignInOptions> {
+  const [verb, device, ...rest] = words;
+  if (verb === undefined) {
+    expectOptions("devices", options, [...SIGN_IN, "json"]);
+    return { kind: "devices", json: options.json === true, remove: null };
+  }
+  expectWord(verb, ["remove"] as const, "devices");
+  expectOptions("devices remove", options, SIGN_IN);
+  if (device === undefined) throw usage("devices remove needs the name of a device");
+  expectNoWords("devices remove", rest);
+  return { kind: "devices", json: false, remove: device };
+}
+
+function parseState(options: Options, words: readonly string[]): Omit<StateCommand, keyof SignInOptions> {
+  const [verb, ...rest] = words;
+  if (verb === undefined) throw usage("state needs show or reset");
+  const action = expectWord(verb, ["show", "reset"] as const, "state");
+  const extra = action === "reset" ? (["yes"] as const) : [];
+  expectOptions(`state ${action}`, options, ["config", "user", "state", ...extra]);
+  expectNoWords(`state ${action}`, rest);
+  return { kind: "state", action, yes: options.yes === true };
 }

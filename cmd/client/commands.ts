@@ -1,6 +1,17 @@
 /** What a line of input asks for in the chat. Nothing is done here. */
 
+/** What concerns keys, devices and the account. */
+export type AccountAction =
+  /** `yes` is null for a look. */
+  | { readonly kind: "verify"; readonly user: string; readonly yes: boolean | null }
+  | { readonly kind: "accept"; readonly user: string; readonly yes: boolean }
+  /** `remove` is null for a look. */
+  | { readonly kind: "devices"; readonly remove: string | null }
+  | { readonly kind: "passwd" }
+  | { readonly kind: "recovery" };
+
 export type ChatAction =
+  | AccountAction
   | { readonly kind: "nothing" }
   | { readonly kind: "help" }
   | { readonly kind: "list" }
@@ -17,6 +28,11 @@ export const COMMANDS = [
   ["/list", "who is registered, those online first (also: list)"],
   ["/msg USER TEXT", "send a text (also: send USER TEXT)"],
   ["/chat USER", "all that you type then goes to USER, but for commands with a slash; /chat alone ends that"],
+  ["/verify USER", "the safety number of you and USER; /verify USER yes when USER sees the same"],
+  ["/accept USER", "the new identity key of USER, when it has changed; /accept USER yes takes it"],
+  ["/devices", "your devices; /devices remove NAME takes one away"],
+  ["/passwd", "change your password"],
+  ["/recovery", "make another recovery code"],
   ["/help", "this"],
   ["/quit", "log out and end (also: /logout, logout, Ctrl-D; Ctrl-C on an empty line)"],
   ["//TEXT", "a text that begins with a slash"],
@@ -48,6 +64,19 @@ function command(word: string, rest: string): ChatAction {
       return { kind: "logout" };
     case "chat":
       return { kind: "chat", to: rest === "" ? null : rest };
+    case "verify":
+    case "accept":
+      return peerCommand(word, rest);
+    case "devices": {
+      const [verb, device] = cut(rest);
+      if (verb === "") return { kind: "devices", remove: null };
+      if (verb === "remove" && device !== "") return { kind: "devices", remove: device.trim() };
+      return { kind: "wrong", problem: "it is /devices, or /devices remove NAME" };
+    }
+    case "passwd":
+      return { kind: "passwd" };
+    case "recovery":
+      return { kind: "recovery" };
     case "msg":
     case "send": {
       const [to = "", text = ""] = cut(rest);
@@ -63,4 +92,17 @@ function command(word: string, rest: string): ChatAction {
 function cut(text: string): readonly [string, string] {
   const [, word = "", rest = ""] = /^(\S*)\s*([\s\S]*)$/.exec(text) ?? [];
   return [word, rest];
+}
+
+function peerCommand(kind: "verify" | "accept", rest: string): ChatAction {
+  const [user, answer] = cut(rest);
+  const yes = /^y(es)?$/i.test(answer.trim())
+    ? true
+    : answer.trim() === ""
+      ? null
+      : /^no?$/i.test(answer.trim())
+        ? false
+        : undefined;
+  if (user === "" || yes === undefined) return { kind: "wrong", problem: `it is /${kind} USER, or /${kind} USER yes` };
+  return kind === "verify" ? { kind, user, yes } : { kind, user, yes: yes === true };
 }

@@ -4,88 +4,88 @@
  */
 import type { JobResult } from "../../core/crypto/provider.ts";
 import type { Env } from "../../core/env.ts";
-import { CodedError, codeOfClose, type ErrorCode } from "../../core/errors.ts";
-import { type MessageId, newMessageId } from "../../core/ids.ts";
+import { CodedError, type ErrorCode } from "../../core/errors.ts";
+import { type DeviceId, newMessageId } from "../../core/ids.ts";
 import type { Puzzle } from "../../core/kdc/puzzle.ts";
 import { DELIVERY_MS } from "../../core/limits.ts";
-import { Client, type ClientConfig, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
+import type { UserName } from "../../core/name.ts";
+import { Client } from "../../core/peer/client.ts";
+import type { ClientEffect, ClientEvent } from "../../core/peer/clientEvents.ts";
+import type { LoginConfig } from "../../core/peer/clientLogin.ts";
+import type { Comparison } from "../../core/peer/clientSession.ts";
+import type { OwnDevices } from "../../core/peer/localDevice.ts";
 import type { Notice } from "../../core/peer/notices.ts";
 import type { RosterView } from "../../core/peer/roster.ts";
 import { sentenceOf } from "../host/exit.ts";
+import {
+  type AccountAnswer,
+  type ConnectionEvents,
+  configOf,
+  type OpenOptions,
+  type OwnerEvent,
+} from "./connectionOptions.ts";
+import { Deadlines } from "./deadlines.ts";
+import { ServerSocket, type Target } from "./serverSocket.ts";
+import type { Session } from "./session.ts";
 import { solve } from "./solve.ts";
+import type { DeviceState } from "./state/deviceState.ts";
 import { tryAgain } from "./words.ts";
-
-/** Where the server is. */
-export interface Target {
-  readonly host: string;
-  readonly port: number;
-}
-
-export interface ConnectionEvents {
-  /** The server is busy and wants to see work first. */
-  solving(): void;
-  /** The server has answered, and the password is being stretched: it takes a moment. */
-  stretching(): void;
-  notice(notice: Notice): void;
-  /** After a login: it is over. `error` is null after a logout, and a plain `Error` for a fault of ours. */
-  ended(error: Error | null): void;
-}
 
 /** The longest silence of the server: until it accepts the connection, and between the steps of a login. */
 const SILENCE_MS = 15_000;
 /** How long a logout may take to reach the server before the program ends all the same. */
 const CLOSE_MS = 1000;
 
-export class Connection {
+export class Connection implements Session, AccountAnswer {
   readonly #env: Env;
+  readonly #state: DeviceState;
+  readonly #attach: boolean;
   readonly #client: Client;
   readonly #events: ConnectionEvents;
   readonly #deliveryMs: number;
   readonly #silenceMs: number;
-  readonly #socket: WebSocket;
-  readonly #closed = Promise.withResolvers<void>();
+  readonly #socket: ServerSocket;
   readonly #attached = Promise.withResolvers<void>();
-  readonly #timers = new Map<MessageId, ReturnType<typeof setTimeout>>();
+  readonly #deadlines = new Deadlines((id) => this.#handle({ kind: "giveUp", id }));
   readonly #effects: ClientEffect[] = [];
   #running = false;
   #silence: ReturnType<typeof setTimeout> | undefined;
-  #opened = false;
   #ended = false;
-  /** What a server that did not take the connection said, in words. */
-  #refusal = "";
+  #self = "";
+  #waiting = (): void => {};
+  #device = "" as DeviceId;
 
-  private constructor(env: Env, target: Target, config: ClientConfig, options: OpenOptions) {
+  private constructor(env: Env, target: Target, login: LoginConfig, options: OpenOptions) {
     this.#env = env;
-    this.#client = new Client(env, config);
+    this.#state = options.state;
+    this.#attach = options.attach ?? true;
+    this.user = login.user;
+    this.#client = new Client(env, configOf(login, options));
     this.#events = options.events;
     this.#deliveryMs = options.deliveryMs ?? DELIVERY_MS;
     this.#silenceMs = options.silenceMs ?? SILENCE_MS;
-    this.#socket = new WebSocket(webSocketUrl(target), { perMessageDeflate: false });
-    this.#socket.binaryType = "arraybuffer";
+    this.#socket = new ServerSocket(target, {
+      opened: () => {
+        this.#expectAnswer();
+        this.#handle({ kind: "connected" });
+      },
+      received: (bytes) => {
+        this.#handle({ kind: "frame", bytes });
+        this.#waiting();
+      },
+      closed: (code) => this.#handle({ kind: "disconnected", code }),
+    });
     this.#expectAnswer();
-    this.#socket.addEventListener("open", () => {
-      this.#opened = true;
-      this.#expectAnswer();
-      this.#handle({ kind: "connected" });
-    });
-    this.#socket.addEventListener("message", ({ data }) => this.#receive(data));
-    // A close follows and says the rest; only this event tells how an upgrade was refused.
-    this.#socket.addEventListener("error", (event) => {
-      this.#refusal = refusalOf("message" in event ? String(event.message) : "");
-    });
-    this.#socket.addEventListener("close", ({ code }) => {
-      this.#handle({ kind: "disconnected", code: this.#opened ? codeOfClose(code) : "server.unreachable" });
-      this.#closed.resolve();
-    });
   }
 
   /**
-   * Connects and logs in; resolves when the roster is complete. `config.password` is taken over.
+   * Connects and logs in; resolves when the roster is complete, or, without `attach`, when the account is open.
+   * `login.password` is taken over.
    * @throws server.unreachable, channel.handshake (not the server we know), auth.rejected, auth.tooManyDevices,
    * connection.lost and whatever else the server may say
    */
-  static async open(env: Env, target: Target, config: ClientConfig, options: OpenOptions): Promise<Connection> {
-    const connection = new Connection(env, target, config, options);
+  static async open(env: Env, target: Target, login: LoginConfig, options: OpenOptions): Promise<Connection> {
+    const connection = new Connection(env, target, login, options);
     await connection.#attached.promise;
     return connection;
   }
@@ -94,43 +94,75 @@ export class Connection {
     return this.#client.roster;
   }
 
-  /** Over: nothing can be sent any more. */
+  get self(): string {
+    return this.#self;
+  }
+
+  get device(): DeviceId {
+    return this.#device;
+  }
+
+  get devices(): OwnDevices {
+    return this.#client.devices;
+  }
+
   get over(): boolean {
     return !this.#client.attached;
   }
 
-  /**
-   * Sends a text under a fresh id; a `delivered` or `undelivered` notice follows, perhaps before this returns.
-   * @throws text.tooLong, name.invalid, connection.lost
-   */
-  send(to: string, text: string, id = newMessageId(this.#env)): void {
+  send(to: string, text: string, id = newMessageId(this.#env), deliveryMs = this.#deliveryMs): void {
     if (this.over) throw new CodedError("connection.lost");
-    this.#timers.set(
-      id,
-      setTimeout(() => this.#giveUp(id), this.#deliveryMs),
-    );
+    this.#deadlines.set(id, deliveryMs);
     try {
       this.#handle({ kind: "send", id, to, text });
     } catch (error) {
-      this.#clearTimer(id);
+      this.#deadlines.clear(id);
       throw error;
     }
   }
 
-  /** The user has been shown the failed logins that were told, and need not be told again. */
   sawGuesses(): void {
     this.#handle({ kind: "sawGuesses" });
   }
 
-  /** Logs out, or does nothing when it is over already; resolves when the server has heard it. */
-  async logout(): Promise<void> {
-    this.#handle({ kind: "logout" });
-    await Promise.race([this.#closed.promise, Bun.sleep(CLOSE_MS)]);
+  accept(user: UserName): void {
+    this.#handle({ kind: "accept", user });
   }
 
-  #receive(data: unknown): void {
-    if (data instanceof ArrayBuffer) this.#handle({ kind: "frame", bytes: new Uint8Array(data) });
-    else this.#handle({ kind: "frame", bytes: new Uint8Array(0) }); // a text message is no more a record than nothing is
+  verify(user: UserName, verified: boolean): void {
+    this.#handle({ kind: "verify", user, verified });
+  }
+
+  async comparisonOf(user: UserName): Promise<Comparison | null> {
+    return this.#client.comparisonOf(user);
+  }
+
+  /** Whose login it is. */
+  readonly user: UserName;
+
+  /** Resolves when `holds` does, which is looked at whenever the server has said something. */
+  until(holds: () => boolean): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting = () => {
+      if (holds()) resolve();
+    };
+    return promise;
+  }
+
+  /** Says something that only the owner of the connection may. @throws password.invalid */
+  say(event: OwnerEvent): void {
+    this.#handle(event);
+  }
+
+  /** The user gives up before the login is complete. */
+  giveUp(error: Error): void {
+    this.#client.handle({ kind: "disconnected", code: null });
+    this.#end(error);
+  }
+
+  async logout(): Promise<void> {
+    this.#handle({ kind: "logout" });
+    await Promise.race([this.#socket.closed, Bun.sleep(CLOSE_MS)]);
   }
 
   /** Until the login is complete the server has to move it on. */
@@ -150,7 +182,9 @@ export class Connection {
       this.#effects.push(...this.#client.handle(event));
       if (!this.#running) this.#runAll();
     } catch (error) {
-      if (event.kind === "send" && error instanceof CodedError) throw error;
+      if ((event.kind === "send" || event.kind === "changePassword") && error instanceof CodedError && !this.#running) {
+        throw error;
+      }
       this.#effects.length = 0; // what it still wanted is void
       this.#client.handle({ kind: "disconnected", code: null }); // wipes
       this.#end(error instanceof Error ? error : new Error("not an error"));
@@ -168,9 +202,12 @@ export class Connection {
 
   #run(effect: ClientEffect): void {
     switch (effect.kind) {
+      case "save":
+        this.#state.save(effect.header, effect.writes);
+        break;
       case "transmit":
         if (this.over) this.#expectAnswer(); // the login has a next step, and it is the server's
-        this.#socket.send(effect.bytes as Uint8Array<ArrayBuffer>);
+        this.#socket.send(effect.bytes);
         break;
       case "compute":
         void this.#compute(effect);
@@ -209,10 +246,34 @@ export class Connection {
   }
 
   #notice(notice: Notice): void {
-    if (notice.kind === "undelivered") this.#clearTimer(notice.id);
-    if (notice.kind === "attached") {
-      clearTimeout(this.#silence);
-      this.#attached.resolve();
+    switch (notice.kind) {
+      case "undelivered":
+        this.#deadlines.clear(notice.id);
+        break;
+      case "attached":
+        clearTimeout(this.#silence);
+        this.#self = notice.name;
+        this.#device = notice.device;
+        this.#attached.resolve();
+        break;
+      case "opened":
+        if (this.#attach) return; // the server has more to say
+        clearTimeout(this.#silence);
+        this.#attached.resolve();
+        return;
+      case "initialPassword":
+      case "recoveryNeeded":
+      case "recoveryRefused":
+        clearTimeout(this.#silence); // the next step is the user's
+        this.#events.account(notice, this);
+        return;
+      case "recoveryCode":
+        if (this.over) {
+          this.#events.account(notice, this);
+          return;
+        }
+        break;
+      default:
     }
     this.#events.notice(notice);
   }
@@ -221,9 +282,9 @@ export class Connection {
     if (this.#ended) return;
     this.#ended = true;
     clearTimeout(this.#silence);
-    for (const timer of this.#timers.values()) clearTimeout(timer);
-    this.#timers.clear();
+    this.#deadlines[Symbol.dispose]();
     this.#socket.close();
+    this.#state[Symbol.dispose]();
     this.#attached.promise.then(
       () => this.#events.ended(error),
       () => {},
@@ -233,38 +294,6 @@ export class Connection {
 
   #errorOf(code: ErrorCode, waitSeconds: number): CodedError {
     if (waitSeconds > 0) return new CodedError(code, `${sentenceOf(code)}; ${tryAgain(waitSeconds)}`, { waitSeconds });
-    return new CodedError(code, code === "server.unreachable" ? this.#refusal : "");
+    return new CodedError(code, code === "server.unreachable" ? this.#socket.refusal : "");
   }
-
-  #giveUp(id: MessageId): void {
-    this.#timers.delete(id);
-    this.#handle({ kind: "giveUp", id });
-  }
-
-  #clearTimer(id: MessageId): void {
-    clearTimeout(this.#timers.get(id));
-    this.#timers.delete(id);
-  }
-}
-
-export interface OpenOptions {
-  readonly events: ConnectionEvents;
-  /** A message that nobody has confirmed by then is undelivered; 10 s by default. */
-  readonly deliveryMs?: number;
-  /** The longest silence of the server during a login; 15 s by default. */
-  readonly silenceMs?: number;
-}
-
-function webSocketUrl({ host, port }: Target): string {
-  return `ws://${host.includes(":") ? `[${host}]` : host}:${port}/ims`;
-}
-
-/** The platform tells the HTTP status of a refused upgrade in a text alone; empty when there was none. */
-function refusalOf(message: string): string {
-  const [, status] = /Expected 101 status code: ([0-9]{3})/.exec(message) ?? [];
-  if (status === undefined) return "";
-  if (status === "429") return "the server has too many connections from your address; try again later";
-  if (status === "503")
-    return "the server takes no more connections now: it is full, or it is stopping; try again later";
-  return "what answers there is not an IMS server";
 }

@@ -18,7 +18,7 @@ export function peerTime(ms: number): string {
 }
 
 export function messageJson(message: MessageNotice): string {
-  const { id, from, device, to, sentAt, receivedAt, text } = message;
+  const { id, from, device, to, trust, sentAt, receivedAt, text } = message;
   return jsonLine({
     type: "message",
     id,
@@ -28,5 +28,6 @@ export function messageJson(message: MessageNotice): string {
     sentAt: peerTime(sentAt),
     receivedAt: peerTime(receivedAt),
     text,
+    identity: trust,
   });
 }

@@ -1,14 +1,17 @@
 /** `client listen`: messages on stdout as they come. */
 import { CodedError } from "../../core/errors.ts";
-import type { MessageNotice, Notice } from "../../core/peer/notices.ts";
+import type { MessageNotice, Notice, StatusNotice } from "../../core/peer/notices.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
 import { printable } from "../host/printable.ts";
 import type { ListenCommand } from "./commandLine.ts";
 import { messageJson, peerTime } from "./json.ts";
-import { withConnection } from "./signIn.ts";
+import { withSession } from "./signIn.ts";
 import { hangingLines } from "./tui/view.ts";
 import { noticeText } from "./words.ts";
 import type { World } from "./world.ts";
+
+/** What whoever reads the messages has to know. */
+const WARNINGS: readonly Notice["kind"][] = ["unreadable", "unsupported", "identityChanged"];
 
 /** Ends when `--count` messages have come (0), when `--timeout` has passed (0, or 5 with a count), or interrupted. */
 export async function listen(command: ListenCommand, world: World): Promise<ExitCode> {
@@ -17,14 +20,17 @@ export async function listen(command: ListenCommand, world: World): Promise<Exit
   done.promise.catch(() => {}); // it may fail before anybody waits for it
   let left = command.count ?? Number.POSITIVE_INFINITY;
   const notice = (told: Notice) => {
-    if (told.kind === "unreadable" || told.kind === "unsupported") stderr.write(`ims: ${noticeText(told)}\n`);
+    if (WARNINGS.includes(told.kind)) {
+      const words = noticeText(told as StatusNotice);
+      if (words !== null) stderr.write(`ims: ${words}\n`);
+    }
     if (told.kind !== "message" || (told.own && !command.own) || left <= 0) return;
     stdout.write(command.json ? messageJson(told) : plainMessage(told, stdout.columns));
     left -= 1;
     if (left <= 0) done.resolve(EXIT.done);
   };
   const ended = (error: Error | null) => done.reject(error ?? new CodedError("connection.lost"));
-  return withConnection(command, world, { mayAsk: true, events: { notice, ended } }, async () => {
+  return withSession(command, world, { mayAsk: true, serves: true, events: { notice, ended } }, async () => {
     const late = command.count === null ? EXIT.done : EXIT.undelivered;
     const seconds = command.timeoutSeconds;
     const timer = seconds === null ? undefined : setTimeout(() => done.resolve(late), seconds * 1000);

@@ -3,13 +3,13 @@ import { decodeUtf8, utf8 } from "../../core/bytes.ts";
 import { CodedError } from "../../core/errors.ts";
 import { TEXT_MAX_BYTES } from "../../core/limits.ts";
 import { parseUserName } from "../../core/name.ts";
-import { encodeText } from "../../core/peer/clientSession.ts";
 import type { Notice } from "../../core/peer/notices.ts";
+import { encodeText } from "../../core/peer/sending.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
 import type { Io } from "../host/io.ts";
 import type { SendCommand } from "./commandLine.ts";
 import { isoTime, jsonLine } from "./json.ts";
-import { withConnection } from "./signIn.ts";
+import { withSession } from "./signIn.ts";
 import { undeliveredText } from "./words.ts";
 import type { World } from "./world.ts";
 
@@ -33,8 +33,8 @@ export async function send(command: SendCommand, world: World): Promise<ExitCode
       ended: (error: Error | null) => outcome.reject(error ?? new CodedError("connection.lost")),
     },
   };
-  return withConnection(command, world, how, async (connection) => {
-    connection.send(command.to, text);
+  return withSession(command, world, how, async (session) => {
+    session.send(command.to, text);
     return report(command, await outcome.promise, world);
   });
 }

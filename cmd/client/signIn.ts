@@ -4,119 +4,51 @@ import { CodedError } from "../../core/errors.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import type { GuessesNotice, Notice } from "../../core/peer/notices.ts";
 import type { Secret } from "../../core/secret.ts";
-import { type ClientConfig, fromKey, loadClientConfig, shortPath } from "../host/config.ts";
 import type { ExitCode } from "../host/exit.ts";
 import type { Io } from "../host/io.ts";
 import { normalizePassword, readPassword } from "../host/password.ts";
 import { Prompter } from "../host/prompt.ts";
-import { loadPublicKey } from "../host/publicKey.ts";
 import type { SignInOptions } from "./commandLine.ts";
-import { Connection, type ConnectionEvents, type OpenOptions } from "./connection.ts";
-import { Progress } from "./progress.ts";
+import { Login, type LoginOptions, type Questions } from "./login.ts";
+import type { Session, SessionEvents } from "./session.ts";
 import { guessLines } from "./words.ts";
 import type { World } from "./world.ts";
 
 /** A person may mistype twice. */
 const TRIES = 3;
-/** How long a sign-in waits by itself when the server says that it is too early: a script a little, a person somewhat longer. */
-const PATIENCE_SECONDS = { script: 10, person: 60 };
-/** How often it does so. */
-const WAITS = 3;
-/** Scripts that were refused together do not come back together. */
-const WAIT_JITTER_MS = 500;
-
-interface Credentials {
-  readonly user: UserName;
-  readonly password: Secret;
-}
-
-/** How far a login has come is shown by the sign-in itself. */
-type SignInEvents = Omit<ConnectionEvents, "solving" | "stretching">;
-
-/** Where questions are asked, opened when the first one is. */
-export type Questions = () => Prompter;
-
-export interface SignIn extends Omit<OpenOptions, "events"> {
-  readonly events: SignInEvents;
-  /** null when stdin is taken. */
-  readonly questions: Questions | null;
-  /** Rejects when the user gives up. */
-  readonly interrupted: Promise<never>;
-}
 
 /**
- * Logs in; asks for what the options leave open, and at a terminal again when it was not accepted.
- * @throws config.invalid, usage.invalid, and what `Connection.open` throws
+ * Logs in; asks for what the options leave open, and at a terminal again when it was not accepted. A session of the client
+ * that holds the device already needs no password.
+ * @throws config.invalid, usage.invalid, state.*, file.locked, and what `Connection.open` throws
  */
-export async function signIn(options: SignInOptions, io: Io, env: Env, how: SignIn): Promise<Connection> {
-  const config = loadClientConfig(options, io.env, io.cwd, io.execDir);
-  const { publicKey } = config;
-  const known = fromKey(config, "publicKey", () => loadPublicKey(publicKey, shortPath(publicKey, io.cwd)));
+export async function signIn(options: SignInOptions, io: Io, env: Env, how: LoginOptions): Promise<Session> {
+  const login = new Login(options, io, env, how);
   const person = io.isTTY && how.questions !== null && passwordSource(options, io) === null;
-  const progress = new Progress(io.stderr, person);
-  how.interrupted.catch(() => progress.stop());
-  const events = {
-    ...how.events,
-    solving: () => progress.start("The server is busy and asks for some work first"),
-    stretching: () => progress.start("Checking the password"),
-  };
-  const open = ({ user, password }: Credentials): Promise<Connection> => {
-    progress.start("Connecting");
-    const copy = password.slice(0, password.length);
-    const clientConfig = { realm: known.realmId, serverPublicKey: known.staticPublicKey, user, password: copy };
-    return Connection.open(env, config, clientConfig, { ...how, events });
-  };
   for (let tries = person ? TRIES : 1; ; tries -= 1) {
-    const login = await credentials(options, io, how.questions);
-    using _password = login.password;
+    const user = await nameOf(options, io, how.questions);
+    using attempt = await login.reach(user);
+    if (attempt.guest !== null) return attempt.guest;
+    using password = await passwordOf(options, io, how.questions);
     try {
-      return await patiently(() => open(login), { person, progress, interrupted: how.interrupted });
+      return await attempt.open(password, person);
     } catch (error) {
-      if (!(error instanceof CodedError)) throw error;
-      if (error.code === "server.unreachable") throw unreachable(config, error);
-      if (error.code !== "auth.rejected" || tries <= 1) throw error;
-      progress.stop();
+      if (!(error instanceof CodedError) || error.code !== "auth.rejected" || tries <= 1) throw error;
       io.stderr.write("Name or password not accepted. Please try again.\n");
-    } finally {
-      progress.stop();
     }
   }
 }
 
-interface Patience {
-  readonly person: boolean;
-  readonly progress: Progress;
-  readonly interrupted: Promise<never>;
-}
-
-/** Opens a connection; when the server says to try again soon, does so. */
-async function patiently(open: () => Promise<Connection>, patience: Patience): Promise<Connection> {
-  const { person, progress, interrupted } = patience;
-  for (let waits = WAITS; ; waits -= 1) {
-    try {
-      return await open();
-    } catch (error) {
-      const seconds = error instanceof CodedError ? error.waitSeconds : 0;
-      if (seconds === 0 || seconds > PATIENCE_SECONDS[person ? "person" : "script"] || waits === 0) throw error;
-      progress.start(`Too many logins of that name have failed; trying again in ${seconds} s`);
-      await Promise.race([interrupted, Bun.sleep(seconds * 1000 + Math.random() * WAIT_JITTER_MS)]);
-    }
-  }
-}
-
-function unreachable({ host, port, name }: ClientConfig, { detail }: CodedError): CodedError {
-  const silent = `no server answers at ${host} port ${port}; is it running, and are host and port in ${name} right?`;
-  return new CodedError("server.unreachable", detail === "" ? silent : `${host} port ${port}: ${detail}`);
-}
-
-async function credentials(options: SignInOptions, io: Io, questions: Questions | null): Promise<Credentials> {
+function nameOf(options: SignInOptions, io: Io, questions: Questions | null): Promise<UserName> {
   const name = options.user ?? io.env.IMS_USER;
-  const askName = async () => (await ask(questions, "Name: ", false)).trim();
-  const user = name === undefined ? await asked(io, askName, parseUserName) : parseUserName(name.trim());
+  if (name !== undefined) return Promise.resolve(parseUserName(name.trim()));
+  return asked(io, async () => (await ask(questions, "Name: ", false)).trim(), parseUserName);
+}
+
+async function passwordOf(options: SignInOptions, io: Io, questions: Questions | null): Promise<Secret> {
   const given = passwordSource(options, io);
-  if (given !== null) return { user, password: given() };
-  const askPassword = () => ask(questions, "Password: ", true);
-  return { user, password: await asked(io, askPassword, normalizePassword) };
+  if (given !== null) return given();
+  return await asked(io, () => ask(questions, "Password: ", true), normalizePassword);
 }
 
 /** An answer that `parse` takes; a person who mistypes is told why and asked again. */
@@ -162,27 +94,30 @@ export function openPrompter(io: Io, interrupted: () => void): Prompter {
 }
 
 /** A person is told, who has just typed the password; a script would throw it away, and nobody would ever know. */
-function tellGuesses(guesses: GuessesNotice | null, io: Io, connection: Connection): void {
+function tellGuesses(guesses: GuessesNotice | null, io: Io, session: Session): void {
   if (guesses === null) return;
   io.stderr.write(`${guessLines(guesses).join("\n")}\n`);
-  connection.sawGuesses();
+  session.sawGuesses();
 }
 
-export interface OneShot extends Omit<OpenOptions, "events"> {
-  readonly events: SignInEvents;
+export interface OneShot {
+  readonly events: SessionEvents;
+  readonly deliveryMs?: number;
   /** False when stdin is taken. */
   readonly mayAsk: boolean;
+  /** It stays, and others may use its device meanwhile. */
+  readonly serves?: boolean;
 }
 
 /**
  * Logs in, runs `fn`, logs out, for commands that do one thing. stdin is left alone unless something has to be asked,
  * and the terminal is as it was when `fn` runs.
  */
-export async function withConnection(
+export async function withSession(
   command: SignInOptions,
   world: World,
   how: OneShot,
-  fn: (connection: Connection) => Promise<ExitCode> | ExitCode,
+  fn: (session: Session) => Promise<ExitCode> | ExitCode,
 ): Promise<ExitCode> {
   const { io, env, interrupt } = world;
   let prompter: Prompter | null = null;
@@ -196,17 +131,15 @@ export async function withConnection(
     else how.events.notice(told);
   };
   const opening = signIn(command, io, env, {
-    ...how,
-    events: { ...how.events, notice },
-    questions: how.mayAsk ? questions : null,
-    interrupted: interrupt.promise,
+    ...{ serves: false, ...how, events: { ...how.events, notice } },
+    ...{ interactive: false, interrupted: interrupt.promise, questions: how.mayAsk ? questions : null },
   });
-  let connection: Connection | null = null;
+  let session: Session | null = null;
   try {
-    connection = await Promise.race([interrupt.promise, opening]).finally(() => prompter?.close());
-    if (prompter !== null) tellGuesses(guesses, io, connection);
-    return await Promise.race([interrupt.promise, fn(connection)]);
+    session = await Promise.race([interrupt.promise, opening]).finally(() => prompter?.close());
+    if (prompter !== null) tellGuesses(guesses, io, session);
+    return await Promise.race([interrupt.promise, fn(session)]);
   } finally {
-    await connection?.logout();
+    await session?.logout();
   }
 }

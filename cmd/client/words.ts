@@ -2,8 +2,16 @@
 
 import type { UserName } from "../../core/name.ts";
 import { parseUserName } from "../../core/name.ts";
-import type { GuessesNotice, StatusNotice, UndeliveredNotice } from "../../core/peer/notices.ts";
+import type {
+  GuessesNotice,
+  IdentityNotice,
+  PasswordNotice,
+  StatusNotice,
+  Trust,
+  UndeliveredNotice,
+} from "../../core/peer/notices.ts";
 import type { RosterEntry, RosterView } from "../../core/peer/roster.ts";
+import { sentenceOf } from "../host/exit.ts";
 import { printable } from "../host/printable.ts";
 
 /** Those online first, then by name. */
@@ -12,14 +20,21 @@ export function rosterOrder(roster: RosterView): readonly (readonly [UserName, R
   return [...roster].sort(([a, x], [b, y]) => offline(x) - offline(y) || (a < b ? -1 : 1));
 }
 
+const MARKS: { readonly [T in Trust]: string } = {
+  unknown: "",
+  pinned: "",
+  verified: ", verified",
+  changed: ", IDENTITY KEY CHANGED",
+};
+
 /** One line for each user. `self` is the user's own name, as registered. */
 export function rosterLines(roster: RosterView, self: string): readonly string[] {
   const you = parseUserName(self);
   const width = Math.max(...[...roster.values()].map(({ name }) => name.length), 4);
-  return rosterOrder(roster).map(([user, { name, devices }]) => {
+  return rosterOrder(roster).map(([user, { name, devices, trust }]) => {
     const state = devices.length === 0 ? "offline" : "online";
     const several = devices.length > 1 ? `, ${devices.length} devices` : "";
-    return `${printable(name).padEnd(width)}  ${state}${several}${user === you ? " (you)" : ""}`;
+    return `${printable(name).padEnd(width)}  ${state}${several}${user === you ? " (you)" : MARKS[trust]}`;
   });
 }
 
@@ -35,6 +50,10 @@ export function undeliveredText({ to, reason }: UndeliveredNotice): string {
       return "you are not logged in anywhere else; the message to yourself is dropped";
     case "late":
       return `${name} has not confirmed the message in time; it is dropped`;
+    case "changed":
+      return `${name} has another identity key than before; the message was not sent. /accept ${name} shows both keys`;
+    case "keys":
+      return `what the server gave as keys of ${name} is not signed by ${name}; the message was not sent`;
   }
 }
 
@@ -48,7 +67,15 @@ export function noticeText(notice: StatusNotice): string | null {
     case "unregistered":
       return `${printable(notice.name)} is no longer a user here`;
     case "unreadable":
+      if (notice.mending) return null;
       return `a message from ${printable(notice.from)} could not be read; it was not confirmed (${notice.code})`;
+    case "identityChanged":
+      return identityText(notice);
+    case "newDevice":
+      if (notice.own) return `you have a new device, ${notice.device}; /devices lists them and removes one`;
+      return `${printable(notice.name)} has a new device`;
+    case "passwordChanged":
+      return passwordText(notice);
     case "unsupported":
       return `${printable(notice.from)} sent something that this version of the client cannot show`;
     case "undelivered":
@@ -56,8 +83,27 @@ export function noticeText(notice: StatusNotice): string | null {
     case "attached":
     case "delivered":
     case "guesses":
+    case "opened":
+    case "initialPassword":
+    case "recoveryNeeded":
+    case "recoveryRefused":
+    case "recoveryCode":
       return null;
   }
+}
+
+function identityText({ name, before, now }: IdentityNotice): string {
+  const who = printable(name);
+  return (
+    `the identity key of ${who} has changed: nothing is sent to ${who} until you accept it. ` +
+    `It was ${before}, and is ${now}. Ask ${who} by another way, then: /accept ${who}`
+  );
+}
+
+function passwordText({ code, waitSeconds }: PasswordNotice): string {
+  if (code === null) return "your password has been changed; your other sessions have ended";
+  if (code === "auth.rejected") return "that is not your password; it was not changed";
+  return `your password was not changed: ${sentenceOf(code)}${waitSeconds > 0 ? `; ${tryAgain(waitSeconds)}` : ""}`;
 }
 
 const HINT = "If that was not you, tell whoever runs the server.";

@@ -33,6 +33,12 @@ const CODES: { readonly [C in ErrorCode]?: ExitCode } = {
   "auth.ended": EXIT.refused,
   "auth.device": EXIT.refused,
   "auth.tooManyAttempts": EXIT.refused,
+  "auth.removed": EXIT.refused,
+  "account.initial": EXIT.refused,
+  "account.recovery": EXIT.refused,
+  "account.code": EXIT.usage,
+  "state.foreign": EXIT.usage,
+  "state.damaged": EXIT.usage,
   "server.unreachable": EXIT.unreachable,
   "server.stopping": EXIT.unreachable,
   "connection.lost": EXIT.unreachable,
@@ -48,10 +54,23 @@ type SentCode = { [C in ErrorCode]: (typeof ERRORS)[C]["wire"] extends 0 ? never
 /** What is said when an error brings no words of its own. */
 const SENTENCES: { readonly [C in SentCode]: string } & { readonly [C in ErrorCode]?: string } = {
   "auth.rejected": "name or password not accepted",
-  "auth.tooManyDevices": "you are logged in on too many devices; log out on one of them",
-  "auth.device": "another login has drawn the same device name; try again",
+  "auth.tooManyDevices": "you have as many devices as the server allows; `client devices` lists them and removes one",
+  "auth.device": "this device has logged in from elsewhere",
   "auth.tooManyAttempts": "too many logins of that name have failed",
   "auth.ended": "the server has ended this login: the user was removed or locked, or has a new password",
+  "auth.removed": "this device was removed from your account; `client state reset` makes another of it",
+  "account.initial": "the operator chose your password: log in once with `client`, at a terminal, and set your own",
+  "account.recovery":
+    "the operator has set your password: log in once with `client`, at a terminal, and give your recovery code",
+  "account.code": "that is not the recovery code of this account",
+  "account.invalid": "what the server keeps of your account was not made by you; tell whoever runs the server",
+  "account.conflict": "your account is being changed by another login; try again",
+  "state.foreign":
+    "the state of this device belongs to an identity that you no longer have; `client state reset` makes another of it",
+  "state.damaged": "the state of this device is damaged; `client state reset` makes another of it",
+  "e2ee.devices":
+    "the list of your devices that the server keeps is not the one you signed last; tell whoever runs the server",
+  "e2ee.identity": "the server showed another identity key for you; tell whoever runs the server",
   "channel.busy": "the server has cut this connection, because too much was sent at once; try again",
   "channel.puzzle": "the server did not accept the proof of work that it had asked for; try again",
   "channel.exhausted": "this connection has carried all that one connection may; log in again",

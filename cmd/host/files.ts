@@ -101,7 +101,7 @@ export function resolveLink(path: string): string {
 }
 
 /** Makes a rename in `folder` outlast a power cut. Windows cannot open folders, and needs it less. */
-function syncFolder(folder: string): void {
+export function syncFolder(folder: string): void {
   if (process.platform === "win32") return;
   const fd = openSync(folder, "r");
   try {

@@ -41,6 +41,10 @@ export class FileLock implements Disposable {
     }
   }
 
+  get released(): boolean {
+    return this.#database === null;
+  }
+
   [Symbol.dispose](): void {
     this.#database?.close();
     this.#database = null;
@@ -84,6 +88,11 @@ export function lockFolder(folder: string): FileLock {
   const lock = FileLock.tryTake(join(folder, LOCK_NAME));
   if (lock === null) throw new CodedError("file.locked", `${folder}: another server uses this folder; stop it first`);
   return lock;
+}
+
+/** As `lockFolder`, of a folder that is there; null when a server uses it. @throws file.failed */
+export function tryLockFolder(folder: string): FileLock | null {
+  return FileLock.tryTake(join(folder, LOCK_NAME));
 }
 
 /** @throws config.invalid when others may write in `folder`, and so put their files in the place of ours; not on Windows */

@@ -83,6 +83,25 @@ export class Prompter {
     return this.#feed;
   }
 
+  /**
+   * Asks in the middle of what `handOver` gave away: all input is for the questions of `ask` until it is done, and the
+   * caller's again then. What is typed ahead stays in its order.
+   */
+  async interject<T>(ask: (prompter: Prompter) => Promise<T>): Promise<T> {
+    if (this.#mode !== "open") throw new Error("prompter: nothing was handed over");
+    const feed = this.#feed;
+    this.#mode = "waiting";
+    try {
+      return await ask(this);
+    } finally {
+      this.#mode = "open";
+      this.#feed = feed;
+      const waiting = this.#take(this.#waiting.length);
+      if (waiting.length > 0) feed.write(waiting);
+      if (this.#ended) feed.end();
+    }
+  }
+
   /** Does nothing without a terminal, or when the terminal is gone. */
   setRawMode(raw: boolean): void {
     if (!this.terminal) return;

@@ -52,6 +52,9 @@ export function integer(min: number, max: number): Schema<number> {
   );
 }
 
+/** A boolean. */
+export const flag: Schema<boolean> = schema("true or false", (value) => (typeof value === "boolean" ? value : null));
+
 /** A string that `accept` turns into the value wanted, or refuses with null. */
 export function text<T>(expected: string, accept: (text: string) => T | null): Schema<T> {
   return schema(expected, (value) => (typeof value === "string" ? accept(value) : null));

@@ -9,19 +9,17 @@
  * WAL without a sync for each commit: a killed process loses nothing, a power cut the last moments, and no login waits
  * for the disk.
  */
-import { Database } from "bun:sqlite";
-import { closeSync, existsSync, openSync } from "node:fs";
+import type { Database } from "bun:sqlite";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { CodedError } from "../../core/errors.ts";
 import type { GuessReport, GuessSummary, KeptGuesses } from "../../core/kdc/guessing.ts";
 import { GUESS_MEMORY_MS, GUESS_SUMMARIES_MAX, KNOWN_PREFIX_MS, PREFIX_GUESSES_PER_DAY } from "../../core/limits.ts";
 import type { UserName } from "../../core/name.ts";
-import { sqliteReason } from "../host/sqlite.ts";
+import { databaseFailure, openDatabase, pragma } from "../host/sqlite.ts";
 
 export const ATTEMPTS_NAME = "attempts.db";
 const VERSION = 1;
-/** How long a process waits for the other that writes at this moment: it stands still meanwhile, and a write takes one millisecond. */
-const BUSY_MS = 1000;
 const HOUR_MS = 3_600_000;
 /** Guesses at names that nobody has, all together. */
 const NOBODYS_MAX = 50_000;
@@ -72,42 +70,14 @@ export class Attempts implements Disposable {
   /** Opens the counts of a data folder, which must exist. @throws config.invalid naming the file and what to do */
   static open(folder: string): Attempts {
     const path = join(folder, ATTEMPTS_NAME);
-    try {
-      closeSync(openSync(path, "a", 0o600));
-      const attempts = new Attempts(new Database(path, { readwrite: true, create: false }), path);
-      attempts.#prepare();
-      return attempts;
-    } catch (error) {
-      if (error instanceof CodedError) throw error;
-      const mend = "move it away, and the counts begin again";
-      throw new CodedError("config.invalid", `${path}: cannot be used (${sqliteReason(error)}); ${mend}`, {
-        cause: error,
-      });
-    }
+    const mend = "move it away, and the counts begin again";
+    const prepare = (database: Database): void => makeTables(database, path);
+    return new Attempts(openDatabase(path, { synchronous: "NORMAL", mend, readThrough: true, prepare }), path);
   }
 
   /** As `open`, for a look; null when nobody has ever logged in, or tried to. Makes no file. */
   static openExisting(folder: string): Attempts | null {
     return existsSync(join(folder, ATTEMPTS_NAME)) ? Attempts.open(folder) : null;
-  }
-
-  #prepare(): void {
-    this.#database.run(`PRAGMA busy_timeout = ${BUSY_MS}`);
-    this.#database.run("PRAGMA journal_mode = WAL");
-    this.#database.run("PRAGMA synchronous = NORMAL");
-    this.#database.transaction(() => {
-      const found = Number(this.#pragma("user_version"));
-      if (found > VERSION)
-        throw new CodedError("config.invalid", `${this.#path}: written by a newer version of this program`);
-      if (found === 0) this.#database.run(SCHEMA);
-    })();
-    // Damage that only a login would come upon keeps everybody out: better to be told at the start.
-    if (this.#pragma("quick_check") !== "ok") throw Object.assign(new Error("damaged"), { code: "SQLITE_CORRUPT" });
-  }
-
-  /** The first answer. */
-  #pragma(name: string): unknown {
-    return this.#database.query<Record<string, unknown>, []>(`PRAGMA ${name}`).get()?.[name];
   }
 
   /** Counts one guess. @throws file.failed when it cannot be kept: then the login must not go on */
@@ -242,7 +212,7 @@ export class Attempts implements Disposable {
     try {
       return this.#database.query<T, (string | number)[]>(sql).get(...values);
     } catch (error) {
-      throw new CodedError("file.failed", `${this.#path}: cannot be read (${sqliteReason(error)})`, { cause: error });
+      throw databaseFailure(this.#path, "read", error);
     }
   }
 
@@ -250,12 +220,18 @@ export class Attempts implements Disposable {
     try {
       return this.#database.transaction(write)();
     } catch (error) {
-      throw new CodedError("file.failed", `${this.#path}: cannot be written (${sqliteReason(error)})`, {
-        cause: error,
-      });
+      throw databaseFailure(this.#path, "written", error);
     }
   }
 }
 
 /** Of the guesses at `?1`: those that the user has not been told of at the prefix `?2`. */
 const SINCE_TOLD = "at > ifnull((SELECT told.at FROM told WHERE told.user = ?1 AND told.prefix = ?2), 0)";
+
+function makeTables(database: Database, path: string): void {
+  database.transaction(() => {
+    const found = Number(pragma(database, "user_version"));
+    if (found > VERSION) throw new CodedError("config.invalid", `${path}: written by a newer version of this program`);
+    if (found === 0) database.run(SCHEMA);
+  })();
+}

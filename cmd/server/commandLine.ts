@@ -27,6 +27,7 @@ export const SERVER_HELP = `server: private messaging for a group that runs its 
   --config FILE                 instead of sconf.json (also: IMS_SCONF)
   --password-file FILE          for user add and passwd, instead of a prompt
   --password-fd N               the same, from an open file descriptor
+  --initial                     a password for one login, which sets another
   --weak                        take a password that is short, common or a name
   --help, --version
 
@@ -41,6 +42,7 @@ const OPTIONS = {
   port: { type: "text" },
   "password-file": { type: "text" },
   "password-fd": { type: "text" },
+  initial: { type: "flag" },
   weak: { type: "flag" },
   yes: { type: "flag" },
   json: { type: "flag" },
@@ -68,6 +70,8 @@ export interface PasswordCommand extends WithConfig {
   readonly action: "add" | "passwd";
   readonly name: string;
   readonly password: PasswordOptions;
+  /** The user has to set another at the first login. */
+  readonly initial: boolean;
   /** Take a weak one too. */
   readonly weak: boolean;
 }
@@ -168,8 +172,11 @@ function parseUser(options: Options, words: readonly string[]): UserCommand {
   switch (action) {
     case "add":
     case "passwd":
-      expectOptions(command, options, ["config", "password-file", "password-fd", "weak"]);
-      return { kind: "user", action, name, password: options, weak: options.weak === true, config };
+      expectOptions(command, options, ["config", "password-file", "password-fd", "initial", "weak"]);
+      return {
+        ...{ kind: "user", action, name, password: options, config },
+        ...{ initial: options.initial === true, weak: options.weak === true },
+      };
     case "remove":
       expectOptions(command, options, ["config", "yes"]);
       return { kind: "user", action, name, yes: options.yes === true, config };

@@ -2,9 +2,8 @@
  * Moves bytes, jobs and deadlines between the sockets and the pure machine (core/peer/server.ts), one event at a time.
  * Strangers wait at the gate; who is logged in does not.
  */
-import type { Job } from "../../core/crypto/provider.ts";
 import type { Env } from "../../core/env.ts";
-import { CodedError, type ErrorCode } from "../../core/errors.ts";
+import type { ErrorCode } from "../../core/errors.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { BACKLOGS_MAX_BYTES } from "../../core/limits.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
@@ -12,9 +11,11 @@ import { Server, type SessionInfo } from "../../core/peer/server.ts";
 import type { PeerEffect, ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import type { ServerConfig } from "../host/config.ts";
 import { Backlogs } from "./backlogs.ts";
+import { type ChangePassword, type EffectOf, Errands } from "./errands.ts";
 import { Gate } from "./gate.ts";
 import type { Journal } from "./journal.ts";
 import { Peer, type Socket } from "./peer.ts";
+import type { Store } from "./store/store.ts";
 import type { Throttling } from "./throttle.ts";
 import { Turns } from "./turns.ts";
 
@@ -23,6 +24,8 @@ export interface DriverOptions {
   readonly limits: ServerConfig["limits"];
   readonly journal: Journal;
   readonly throttle: Throttling;
+  readonly store: Store;
+  readonly changePassword: ChangePassword;
 }
 
 /** What waits. */
@@ -35,10 +38,7 @@ export interface Queues {
   readonly sendBytes: number;
 }
 
-type EffectOf<K extends ServerEffect["kind"]> = Extract<ServerEffect, { kind: K }>;
-
 export class Driver {
-  readonly #env: Env;
   readonly #journal: Journal;
   readonly #throttle: Throttling;
   #limits: ServerConfig["limits"];
@@ -46,6 +46,7 @@ export class Driver {
   readonly #peers = new Map<ConnectionId, Peer>();
   readonly #gate: Gate;
   readonly #turns = new Turns();
+  readonly #errands: Errands;
   readonly #unread = new Backlogs<Peer>(BACKLOGS_MAX_BYTES, ({ socket }) => socket.bufferedBytes);
   readonly #undone = new Backlogs<Peer>(BACKLOGS_MAX_BYTES, ({ waitingBytes }) => waitingBytes);
   /** Each with the peer it is for, who may be forgotten before its turn. */
@@ -57,13 +58,17 @@ export class Driver {
   #lastId = 0;
 
   constructor(env: Env, keys: ServerKeys, options: DriverOptions) {
-    const { users, limits, journal, throttle } = options;
-    this.#env = env;
+    const { users, limits, journal, throttle, store, changePassword } = options;
     this.#journal = journal;
     this.#throttle = throttle;
     this.#limits = limits;
     this.#server = new Server(env, keys, { users, devicesPerUser: limits.devicesPerUser });
     this.#gate = new Gate(() => this.#limits.loginsInWork);
+    this.#errands = new Errands({
+      ...{ env, store, changePassword },
+      dispatch: (event) => this.#dispatch(event),
+      fail: (connection, error) => this.#fail(connection, error),
+    });
   }
 
   get online(): Server["online"] {
@@ -184,10 +189,11 @@ export class Driver {
     }
     const compute = effects.find((effect) => effect.kind === "compute");
     for (const effect of effects) {
-      this.#effects.push([effect, "connection" in effect ? this.#peers.get(effect.connection) : undefined]);
+      const of = "connection" in effect ? effect.connection : null;
+      this.#effects.push([effect, of === null ? undefined : this.#peers.get(of)]);
     }
     if (!this.#running) this.#runAll();
-    return compute === undefined ? undefined : this.#compute(compute.connection, compute.job);
+    return compute === undefined ? undefined : this.#errands.compute(compute);
   }
 
   #runAll(): void {
@@ -196,6 +202,7 @@ export class Driver {
       for (let next = this.#effects.shift(); next !== undefined; next = this.#effects.shift()) {
         const [effect, peer] = next;
         if (effect.kind === "wake") this.#wake(effect.afterMs);
+        else if (effect.kind === "store") void this.#errands.store(effect);
         else this.#run(effect, peer);
       }
     } finally {
@@ -215,6 +222,9 @@ export class Driver {
         break;
       case "compute": // begun already: a job sends nothing
         break;
+      case "setPassword":
+        void this.#errands.setPassword(effect);
+        break;
       case "channel":
         peer?.setDeadline(this.#limits.loginSeconds);
         break;
@@ -222,6 +232,7 @@ export class Driver {
         if (peer !== undefined) this.#answer(connection, () => this.#verdict(effect, peer));
         break;
       case "proved":
+        peer?.prove();
         this.#answer(connection, () => {
           const guesses = peer?.login.prove() ?? null;
           return guesses === null ? null : { kind: "guesses", connection, guesses };
@@ -251,16 +262,6 @@ export class Driver {
     }
   }
 
-  async #compute(connection: ConnectionId, job: Job): Promise<void> {
-    try {
-      const result = await this.#env.crypto.run(job, this.#env.randomBytes);
-      await this.#dispatch({ kind: "computed", connection, result });
-    } catch (error) {
-      if (error instanceof CodedError) await this.#dispatch({ kind: "failed", connection, error });
-      else this.#fail(connection, error);
-    }
-  }
-
   /** What the login of a peer says to its step. A guess that cannot be counted is not served. */
   #answer(connection: ConnectionId, ask: () => ServerEvent | null): void {
     try {
@@ -283,10 +284,10 @@ export class Driver {
     peer?.login.end();
   }
 
-  /** A fault of ours: loud, and the connection it happened on ends. */
-  #fail(connection: ConnectionId, error: unknown): void {
+  /** A fault of ours: loud, and the connection it happened on, if any, ends. */
+  #fail(connection: ConnectionId | null, error: unknown): void {
     this.#journal.fault(error);
-    this.end(connection, "server.fault");
+    if (connection !== null) this.end(connection, "server.fault");
   }
 
   #forget(connection: ConnectionId): void {

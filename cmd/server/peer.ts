@@ -1,6 +1,12 @@
 /** One connection as the driver knows it: what waits of it, how fast it may be served, and when it is cut. */
 import type { ErrorCode } from "../../core/errors.ts";
-import { BACKLOG_MAX_BYTES, DELIVERY_MS, WAITING_FRAMES_MAX, WAITING_MAX_BYTES } from "../../core/limits.ts";
+import {
+  ACCOUNT_SECONDS,
+  BACKLOG_MAX_BYTES,
+  DELIVERY_MS,
+  WAITING_FRAMES_MAX,
+  WAITING_MAX_BYTES,
+} from "../../core/limits.ts";
 import type { ServerConfig } from "../host/config.ts";
 import type { Lane } from "./gate.ts";
 import { Pace } from "./pace.ts";
@@ -65,7 +71,7 @@ export class Peer implements Worker {
     this.#options = options;
   }
 
-  /** Not logged in. */
+  /** No password has been proved. */
   get stranger(): boolean {
     return this.#stranger;
   }
@@ -134,6 +140,13 @@ export class Peer implements Worker {
     this.#clearDeadline();
     const leftMs = Math.max(seconds * 1000 - (performance.now() - this.#sinceMs), 0);
     this.#deadline = setTimeout(() => this.end("channel.deadline"), leftMs);
+  }
+
+  /** Whose it is has been proved: it is no stranger, and has time to open its account; in a session that is long past. */
+  prove(): void {
+    if (!this.#stranger) return;
+    this.#stranger = false;
+    this.setDeadline(ACCOUNT_SECONDS);
   }
 
   /** It has a session. */

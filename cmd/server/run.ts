@@ -22,8 +22,9 @@ import { LogLines } from "./logLines.ts";
 import { openOperating } from "./operating.ts";
 import { expectSafeHost, openRealm, type Realm } from "./realm.ts";
 import { reloader } from "./reload.ts";
+import { SqliteStore } from "./store/sqlite.ts";
 import { Throttle } from "./throttle.ts";
-import { loadUsers, type UserEntries } from "./users.ts";
+import { loadUsers, setPassword, type UserEntries } from "./users.ts";
 import { UsersWatch } from "./usersWatch.ts";
 
 export interface Signals {
@@ -46,6 +47,7 @@ export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Pro
   const users = fromKey(config, "users", () => loadUsers(usersFile));
   using _data = lockFolder(config.data);
   using attempts = Attempts.open(config.data);
+  await using store = SqliteStore.open(config.data);
   using lines = new LogLines((text) => io.stderr.write(text));
   const nowMs = (): number => env.nowMs();
   const logOptions = { level: config.logLevel, write: (line: string) => lines.add(line), nowMs };
@@ -55,7 +57,10 @@ export async function run(flags: Flags, io: Io, env: Env, signals: Signals): Pro
   using machineKeys = serverKeys(keys, env.crypto);
   using nameKey = attemptsKey(env.crypto, keys.oprfSeed);
   const throttle = new Throttle(env, attempts, nameKey);
-  const driver = new Driver(env, machineKeys, { users, limits: config.limits, journal, throttle });
+  const driver = new Driver(env, machineKeys, {
+    ...{ users, limits: config.limits, journal, throttle, store },
+    changePassword: (user, epoch, record) => setPassword(usersWatch.file, { user, epoch, record, atMs: env.nowMs() }),
+  });
   using usersWatch = new UsersWatch(usersFile, users, {
     changed: (before, now, file) => {
       driver.setUsers(now);

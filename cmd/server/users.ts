@@ -16,7 +16,19 @@ import { formatBase64url, parseBase64url } from "../host/base64url.ts";
 import { expectUtf8, readBytes, replaceFile } from "../host/files.ts";
 import { parseJson } from "../host/json.ts";
 import { withLock } from "../host/lock.ts";
-import { hiddenText, type Infer, integer, list, object, oneOf, refuse, text, version } from "../host/schema.ts";
+import {
+  flag,
+  hiddenText,
+  type Infer,
+  integer,
+  list,
+  object,
+  oneOf,
+  optional,
+  refuse,
+  text,
+  version,
+} from "../host/schema.ts";
 import { expectPrivate } from "./keyring.ts";
 
 /** About 100,000 users. */
@@ -41,6 +53,7 @@ const usersFile = object({
       record: hiddenText(`${RECORD_BYTES} bytes of base64url`, parseBytes(RECORD_BYTES)),
       changedAt: text("a time such as 2026-01-31T12:00:00.000Z", (found) => (isTime(found) ? found : null)),
       epoch: integer(1, Number.MAX_SAFE_INTEGER),
+      initial: optional(flag, false),
     }),
     MAX_USERS,
   ),
@@ -97,9 +110,9 @@ type Entry = Infer<typeof usersFile>["users"][number];
 
 function withRecord(entry: Entry, file: UsersFile, place: { readonly file: string; readonly key: string }): UserEntry {
   try {
-    const { name, status, changedAt, epoch } = entry;
+    const { name, status, changedAt, epoch, initial } = entry;
     const record = parseRecord(opaqueConfig(file.crypto), entry.record);
-    return { name, active: status === "active", record, changedAt, epoch };
+    return { name, active: status === "active", record, changedAt, epoch, initial };
   } catch (error) {
     if (!(error instanceof CodedError)) throw error;
     return refuse({ ...place, key: `${place.key}.record` }, `not a record; set ${entry.name}'s password again`);
@@ -111,21 +124,52 @@ export function formatUsers(realmId: Uint8Array, users: UserEntries): string {
   const content = {
     version: 1,
     realm: formatBase64url(realmId),
-    users: Array.from(users.values(), ({ name, active, record, changedAt, epoch }) => {
-      return { name, status: active ? "active" : "locked", record: formatBase64url(record), changedAt, epoch };
+    users: Array.from(users.values(), ({ name, active, record, changedAt, epoch, initial }) => {
+      const status = active ? "active" : "locked";
+      return { name, status, record: formatBase64url(record), changedAt, epoch, ...(initial ? { initial } : {}) };
     }),
   };
   return `${JSON.stringify(content, null, 2)}\n`;
 }
 
 /**
- * Replaces the users by what `change` makes of them, with no other writer in between.
+ * Replaces the users by what `change` makes of them, with no other writer in between; null leaves them as they are.
+ * @returns what `change` has returned, once it is on the disk
  * @throws config.invalid, file.locked, file.failed, and what `change` throws; then the file is as it was
  */
-export async function changeUsers(file: UsersFile, change: (users: UserEntries) => UserEntries): Promise<void> {
-  await withLock(file.path, () => {
+export async function changeUsers<T extends UserEntries | null>(
+  file: UsersFile,
+  change: (users: UserEntries) => T,
+): Promise<T> {
+  return await withLock(file.path, () => {
     const users = change(loadUsers(file));
-    replaceFile(file.path, formatUsers(file.realmId, users), 0o600);
+    if (users !== null) replaceFile(file.path, formatUsers(file.realmId, users), 0o600);
+    return users;
+  });
+}
+
+/** A password that a user has chosen. */
+export interface NewPassword {
+  readonly user: UserName;
+  /** The one that it begins with. */
+  readonly epoch: number;
+  /** 192 bytes. */
+  readonly record: Uint8Array;
+  readonly atMs: number;
+}
+
+/**
+ * Sets the password of a user who is active and has the epoch before `epoch`; it is no initial one any more.
+ * @returns the users as they are then; null when that does not hold, and nothing has changed
+ * @throws config.invalid, file.locked, file.failed
+ */
+export function setPassword(file: UsersFile, { user, epoch, record, atMs }: NewPassword): Promise<UserEntries | null> {
+  return changeUsers(file, (users) => {
+    const old = users.get(user);
+    if (old?.active !== true || old.epoch !== epoch - 1) return null;
+    const parsed = parseRecord(opaqueConfig(file.crypto), record);
+    const changedAt = new Date(atMs).toISOString();
+    return new Map([...users, [user, { ...old, record: parsed, epoch, changedAt, initial: false }]]);
   });
 }
 

@@ -27,6 +27,11 @@ export class UsersWatch implements Disposable {
     this.#watch = this.#watchOver(file);
   }
 
+  /** Where they come from. */
+  get file(): UsersFile {
+    return this.#file;
+  }
+
   /** Those in force. */
   get users(): UserEntries {
     return this.#users;

@@ -9,10 +9,14 @@ import {
   diffieHellman,
   type KeyObject,
   hash as oneShotHash,
+  sign,
+  verify,
   type webcrypto,
 } from "node:crypto";
 import { CodedError } from "../errors.ts";
 import { Secret } from "../secret.ts";
+import { isSaneSignature } from "./ed25519.ts";
+import { kemNow } from "./kemNow.ts";
 import { checkCiphertext, checkEncapsulationKey } from "./mlKem.ts";
 import {
   type CryptoProvider,
@@ -20,10 +24,13 @@ import {
   type DhPrivateKey,
   type Job,
   type JobResult,
+  KEM_SEED_BYTES,
   KEY_BYTES,
   type KemPrivateKey,
   NONCE_BYTES,
   type RandomBytes,
+  SIGN_KEY_BYTES,
+  type SignPrivateKey,
   type StretchParams,
   TAG_BYTES,
 } from "./provider.ts";
@@ -31,8 +38,6 @@ import { checkPublicKey } from "./x25519.ts";
 
 const AEAD = "aes-256-gcm";
 const KEM = { name: "ML-KEM-768" };
-/** FIPS 203 §7.1: d and z. */
-const KEM_SEED_BYTES = 64;
 const { subtle } = globalThis.crypto;
 
 /**
@@ -89,6 +94,21 @@ export const nativeCrypto: CryptoProvider = {
     return Secret.take(plain(shared));
   },
 
+  signKey: (secretKey) => new NativeSignKey(secretKey),
+
+  sign(privateKey, message) {
+    if (!(privateKey instanceof NativeSignKey)) throw new Error("native: a key of another provider");
+    return plain(sign(null, message, privateKey.key));
+  },
+
+  verify(publicKey, message, signature) {
+    if (!isSaneSignature(publicKey, signature)) return false;
+    const key = createPublicKey({ key: publicKey, format: "raw-public", asymmetricKeyType: "ed25519" });
+    return verify(null, message, key, signature);
+  },
+
+  ...kemNow,
+
   run(job: Job, randomBytes: RandomBytes): Promise<JobResult> {
     switch (job.op) {
       case "kemGenerate":
@@ -111,6 +131,29 @@ class NativeDhKey implements DhPrivateKey {
   constructor(secretKey: Uint8Array) {
     if (secretKey.length !== DH_BYTES) throw new Error("native: an X25519 key has 32 bytes");
     const key = createPrivateKey({ key: secretKey, format: "raw-private", asymmetricKeyType: "x25519" });
+    this.publicKey = plain(createPublicKey(key).export({ format: "raw-public" }));
+    this.#key = key;
+  }
+
+  get key(): KeyObject {
+    if (this.#key === null) throw new Error("native: key used after it was disposed");
+    return this.#key;
+  }
+
+  /** Drops the key object; its memory cannot be wiped. */
+  [Symbol.dispose](): void {
+    this.#key = null;
+  }
+}
+
+/** An Ed25519 key as a key object. */
+class NativeSignKey implements SignPrivateKey {
+  readonly publicKey: Uint8Array;
+  #key: KeyObject | null;
+
+  constructor(secretKey: Uint8Array) {
+    if (secretKey.length !== SIGN_KEY_BYTES) throw new Error("native: an Ed25519 key has 32 bytes");
+    const key = createPrivateKey({ key: secretKey, format: "raw-private", asymmetricKeyType: "ed25519" });
     this.publicKey = plain(createPublicKey(key).export({ format: "raw-public" }));
     this.#key = key;
   }

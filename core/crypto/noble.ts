@@ -1,11 +1,15 @@
 import { gcm } from "@noble/ciphers/aes.js";
-import { x25519 } from "@noble/curves/ed25519.js";
+import { ed25519, x25519 } from "@noble/curves/ed25519.js";
+import { bytesToNumberLE } from "@noble/curves/utils.js";
 import { argon2id } from "@noble/hashes/argon2.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256, sha512 } from "@noble/hashes/sha2.js";
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
 import { CodedError } from "../errors.ts";
 import { Secret } from "../secret.ts";
+import { equalBytes } from "./compare.ts";
+import { isSaneSignature } from "./ed25519.ts";
+import { kemNow } from "./kemNow.ts";
 import { checkCiphertext, checkEncapsulationKey } from "./mlKem.ts";
 import {
   type CryptoProvider,
@@ -13,17 +17,16 @@ import {
   type DhPrivateKey,
   type Job,
   type JobResult,
+  KEM_MESSAGE_BYTES,
+  KEM_SEED_BYTES,
   KEY_BYTES,
   type KemPrivateKey,
   NONCE_BYTES,
   type RandomBytes,
+  SIGN_KEY_BYTES,
+  type SignPrivateKey,
 } from "./provider.ts";
 import { checkPublicKey } from "./x25519.ts";
-
-/** FIPS 203 §7.1: d and z. */
-const KEM_SEED_BYTES = 64;
-/** FIPS 203 §7.2: m. */
-const KEM_MESSAGE_BYTES = 32;
 
 /** The reference provider: plain JavaScript, the same on every platform. `run` always answers at once. */
 export const nobleCrypto: CryptoProvider = {
@@ -54,6 +57,18 @@ export const nobleCrypto: CryptoProvider = {
     checkPublicKey(publicKey);
     return privateKey.secret.use((bytes) => Secret.take(x25519.getSharedSecret(bytes, publicKey)));
   },
+
+  signKey: (secretKey) => new NobleSignKey(secretKey),
+
+  sign(privateKey, message) {
+    if (!(privateKey instanceof NobleSignKey)) throw new Error("noble: a key of another provider");
+    return privateKey.secret.use((bytes) => ed25519.sign(message, bytes));
+  },
+
+  verify: (publicKey, message, signature) =>
+    isSaneSignature(publicKey, signature) && isExact(publicKey, message, signature),
+
+  ...kemNow,
 
   run(job: Job, randomBytes: RandomBytes): JobResult {
     switch (job.op) {
@@ -88,6 +103,22 @@ class NobleDhKey implements DhPrivateKey {
   }
 }
 
+/** An Ed25519 key as its 32 bytes. */
+class NobleSignKey implements SignPrivateKey {
+  readonly publicKey: Uint8Array;
+  readonly secret: Secret;
+
+  constructor(secretKey: Uint8Array) {
+    if (secretKey.length !== SIGN_KEY_BYTES) throw new Error("noble: an Ed25519 key has 32 bytes");
+    this.publicKey = ed25519.getPublicKey(secretKey);
+    this.secret = Secret.copy(secretKey);
+  }
+
+  [Symbol.dispose](): void {
+    this.secret[Symbol.dispose]();
+  }
+}
+
 /** An ML-KEM-768 key as the 2,400 bytes of FIPS 203 §7.1. */
 class NobleKemKey implements KemPrivateKey {
   readonly publicKey: Uint8Array;
@@ -103,6 +134,22 @@ class NobleKemKey implements KemPrivateKey {
 
   [Symbol.dispose](): void {
     this.secret[Symbol.dispose]();
+  }
+}
+
+/**
+ * [S]B = R + [k]A (RFC 8032 §5.1.7), to the byte. noble's own check allows a difference of low order, which the platform's
+ * does not: whoever adds one to its key or to R would sign what is good for some and not for others.
+ */
+function isExact(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  const { Point } = ed25519;
+  const [r, s] = [signature.subarray(0, 32), signature.subarray(32)];
+  const k = Point.Fn.create(bytesToNumberLE(digest(sha512.create(), [r, publicKey, message])));
+  try {
+    const key = Point.fromBytes(publicKey);
+    return equalBytes(Point.BASE.multiplyUnsafe(Point.Fn.fromBytes(s)).subtract(key.multiplyUnsafe(k)).toBytes(), r);
+  } catch {
+    return false; // no point has this encoding
   }
 }
 

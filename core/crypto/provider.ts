@@ -39,6 +39,30 @@ export interface CryptoProvider {
    */
   dh(privateKey: DhPrivateKey, publicKey: Uint8Array): Secret;
 
+  /** An Ed25519 key (RFC 8032 §5.1.5) from its 32 secret bytes, which are copied, not kept. */
+  signKey(secretKey: Uint8Array): SignPrivateKey;
+  /** Ed25519 (RFC 8032 §5.1.6): 64 bytes. */
+  sign(privateKey: SignPrivateKey, message: Uint8Array): Uint8Array;
+  /**
+   * Ed25519 (RFC 8032 §5.1.7), strictly: by the equation without the factor 8, and false also for a key or signature that
+   * is not canonical, for a key of low order, and for one of another length.
+   */
+  verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean;
+
+  /** The encapsulation key, 1,184 bytes, of the ML-KEM-768 key whose seed `d || z` (FIPS 203 §7.1) is `seed`, 64 bytes. */
+  kemPublicKey(seed: Secret): Uint8Array;
+  /**
+   * ML-KEM-768 encapsulation (FIPS 203 §7.2), at once: for a step that must not be left half done. Slower than the job.
+   * @param message 32 fresh random bytes, borrowed
+   * @throws crypto.badKey for a key that is not one
+   */
+  kemEncapsulate(
+    publicKey: Uint8Array,
+    message: Secret,
+  ): { readonly ciphertext: Uint8Array; readonly sharedSecret: Secret };
+  /** ML-KEM-768 decapsulation (FIPS 203 §7.3), at once. @throws crypto.badKey for a ciphertext of another length */
+  kemDecapsulate(seed: Secret, ciphertext: Uint8Array): Secret;
+
   /**
    * The operations that a platform may only offer asynchronously. A machine asks for one with a `compute` effect and
    * is answered with its result in a `computed` event. Throws (or rejects) with crypto.badKey for a key or ciphertext
@@ -51,6 +75,12 @@ export interface CryptoProvider {
 /** An X25519 private key, as the provider likes to hold it. */
 export interface DhPrivateKey extends Disposable {
   /** 32 bytes, little endian. */
+  readonly publicKey: Uint8Array;
+}
+
+/** An Ed25519 private key, as the provider likes to hold it. */
+export interface SignPrivateKey extends Disposable {
+  /** 32 bytes. */
   readonly publicKey: Uint8Array;
 }
 
@@ -94,6 +124,14 @@ export const NONCE_BYTES = 12;
 export const TAG_BYTES = 16;
 /** An X25519 key, private or public, and what two agree on (RFC 7748 §5). */
 export const DH_BYTES = 32;
+/** An Ed25519 key, private or public (RFC 8032 §5.1.5). */
+export const SIGN_KEY_BYTES = 32;
+/** A signature of Ed25519 (RFC 8032 §5.1.6). */
+export const SIGNATURE_BYTES = 64;
+/** The seed of an ML-KEM-768 key, d and z (FIPS 203 §7.1). */
+export const KEM_SEED_BYTES = 64;
+/** What an encapsulation is made from, m (FIPS 203 §7.2). */
+export const KEM_MESSAGE_BYTES = 32;
 /** An encapsulation key of ML-KEM-768 (FIPS 203, table 3). */
 export const KEM_PUBLIC_BYTES = 1184;
 /** A ciphertext of ML-KEM-768 (FIPS 203, table 3). */

@@ -1,177 +1,185 @@
 /**
- * A conversation between two devices under the key that the KDC issued (PROTOCOL §8).
+ * A conversation between two devices: an agreement under the KDC's key, then a ratchet (PROTOCOL §9).
  *
- * This is the KDC's model, as in Kerberos: one key from the server, one chain for each direction, a fresh message key for
- * each message. A chain only goes forward: the key of a message is gone once it has been sealed or opened. What it does
- * not give: the server that issued the key could read the conversation; a seized chain key opens what follows it, and
- * with a recording of the traffic a seized session opens what went before (THREAT_MODEL §4).
- *
- * Values are immutable. A step gives the next conversation and the secrets it made superfluous: the caller stores
- * `next`, then sends, then wipes `spent`. A throw leaves the conversation as it was.
+ * Values are immutable, as in ratchet.ts. Not its concern: whether a ticket is good, whose identity key is pinned, and which
+ * of several conversations is sent in.
  */
-import { concat, EMPTY } from "../bytes.ts";
-import { hkdf } from "../crypto/kdf.ts";
-import { LABELS } from "../crypto/labels.ts";
-import { type CryptoProvider, KEY_BYTES, NONCE_BYTES } from "../crypto/provider.ts";
+import { EMPTY } from "../bytes.ts";
+import { equalBytes } from "../crypto/compare.ts";
+import { type CryptoProvider, TAG_BYTES } from "../crypto/provider.ts";
+import type { Env } from "../env.ts";
 import { CodedError } from "../errors.ts";
 import type { Address, ConversationId, MessageId } from "../ids.ts";
-import { GAP_MAX, MESSAGE_NUMBER_MAX } from "../limits.ts";
-import { Secret, wipe } from "../secret.ts";
+import { AGREEMENT_MESSAGES, AGREEMENT_MS, SEALED_MAX_BYTES } from "../limits.ts";
+import { type Secret, wipe } from "../secret.ts";
+import type { Prekey, SignedDeviceList } from "../wire/account.ts";
 import { encodeAll } from "../wire/codec.ts";
-import { ConversationTranscript, EnvelopeHeader } from "../wire/endToEnd.ts";
-
-/** `number` is that of the next message, from 0. */
-interface Chain {
-  readonly key: Secret;
-  readonly number: number;
-}
+import { Envelope, EnvelopeHeader, Opening } from "../wire/endToEnd.ts";
+import { type AgreementStart, acceptAgreement, beginAgreement, type Party } from "./agreement.ts";
+import type { PrekeyPair } from "./prekey.ts";
+import {
+  openMessage,
+  type Ratchet,
+  type RatchetHeader,
+  sealMessage,
+  secretsOf,
+  startReceiver,
+  startSender,
+} from "./ratchet.ts";
 
 export interface Conversation {
   readonly id: ConversationId;
+  /** `asker` is the device that the ticket was issued to. */
+  readonly role: "asker" | "peer";
   readonly self: Address;
   readonly peer: Address;
-  readonly sending: Chain;
-  readonly receiving: Chain;
+  /** The identity key under which the peer's device was known when it began: 32 bytes. */
+  readonly peerIdentity: Uint8Array;
+  readonly ratchet: Ratchet;
+  /** An `Opening`, encoded, that every envelope carries until the peer has answered; empty then, and always on its side. */
+  readonly opening: Uint8Array;
+  /** SHA-256 of the opening, 32 bytes: another one does not join. */
+  readonly openingHash: Uint8Array;
+  /** The peer has sent in it. */
+  readonly answered: boolean;
+  readonly startedAtMs: number;
+  /** Sent and received. */
+  readonly messages: number;
 }
 
-/** What the two ends agree on before the first message: `asker` is the device that the ticket was issued to. */
-export interface ConversationStart {
-  readonly realm: Uint8Array;
-  readonly id: ConversationId;
-  readonly asker: Address;
-  readonly peer: Address;
+/** This side of a conversation that begins. The secrets are borrowed. */
+export interface ConversationStart extends Omit<AgreementStart, "asker" | "peer"> {
+  readonly self: Party;
+  readonly peer: Party;
+  /** X25519: 32 bytes. */
+  readonly agreementSecret: Secret;
 }
 
-/** Derives both chains from the KDC's key (32 bytes), which stays the caller's to wipe. */
-export function startConversation(
-  crypto: CryptoProvider,
-  key: Secret,
-  start: ConversationStart,
-  role: "asker" | "peer",
+export interface AskerStart extends ConversationStart {
+  readonly ticket: Uint8Array;
+  /** This user's. */
+  readonly devices: SignedDeviceList;
+  /** The peer's, verified. */
+  readonly prekeys: { readonly signed: Prekey; readonly oneTime: Prekey | null };
+}
+
+/** @throws e2ee.invalid when a key of the peer's is none */
+export function startAsAsker(env: Env, start: AskerStart): Conversation {
+  const { self, peer, prekeys, ticket, devices } = start;
+  const agreed = beginAgreement(env, { ...start, asker: self, peer }, start.agreementSecret, prekeys);
+  using secret = agreed.secret;
+  const opening = encodeAll(Opening, {
+    ...{ ticket, identityKey: self.identityKey, devices, ephemeral: agreed.ephemeral },
+    ...{
+      signedPrekey: prekeys.signed.id,
+      oneTimePrekey: prekeys.oneTime?.id ?? 0,
+      kemCiphertext: agreed.kemCiphertext,
+    },
+  });
+  const ratchet = startSender(env, secret, prekeys.signed.dhKey);
+  return begun(env, start, { role: "asker", ratchet, opening, openingHash: env.crypto.sha256(opening) });
+}
+
+export interface PeerStart extends ConversationStart {
+  readonly prekeys: { readonly signed: PrekeyPair; readonly oneTime: PrekeyPair | null };
+  readonly opening: Opening;
+  /** As it arrived. */
+  readonly encodedOpening: Uint8Array;
+}
+
+/** @throws e2ee.invalid when a key of the asker's is none */
+export function startAsPeer(env: Env, start: PeerStart): Conversation {
+  const { self, peer, prekeys, opening } = start;
+  const agreement = { ...start, asker: peer, peer: self };
+  const secret = acceptAgreement(env.crypto, agreement, start.agreementSecret, prekeys, opening);
+  const ratchet = startReceiver(secret, prekeys.signed.dhSecret);
+  const openingHash = env.crypto.sha256(start.encodedOpening);
+  return begun(env, start, { role: "peer", ratchet, opening: EMPTY, openingHash });
+}
+
+function begun(
+  env: Env,
+  { conversation: id, self, peer }: ConversationStart,
+  rest: Pick<Conversation, "role" | "ratchet" | "opening" | "openingHash">,
 ): Conversation {
-  const transcript = encodeAll(ConversationTranscript, {
-    realm: start.realm,
-    conversation: start.id,
-    asker: start.asker.user,
-    askerDevice: start.asker.device,
-    peer: start.peer.user,
-    peerDevice: start.peer.device,
-  });
-  using chains = hkdf(crypto, "sha512", {
-    salt: EMPTY,
-    ikm: key,
-    info: concat(LABELS.conversation, crypto.sha512(transcript)),
-    length: 2 * KEY_BYTES,
-  });
-  const fromAsker: Chain = { key: chains.slice(0, KEY_BYTES), number: 0 };
-  const fromPeer: Chain = { key: chains.slice(KEY_BYTES, 2 * KEY_BYTES), number: 0 };
-  return role === "asker"
-    ? { id: start.id, self: start.asker, peer: start.peer, sending: fromAsker, receiving: fromPeer }
-    : { id: start.id, self: start.peer, peer: start.asker, sending: fromPeer, receiving: fromAsker };
+  const parties = { self: self.address, peer: peer.address, peerIdentity: peer.identityKey };
+  return { id, ...parties, ...rest, answered: false, startedAtMs: env.nowMs(), messages: 0 };
 }
 
-export function wipeConversation(conversation: Conversation): void {
-  wipe(conversation.sending.key, conversation.receiving.key);
+export function wipeConversation({ ratchet }: Conversation): void {
+  wipe(...secretsOf(ratchet));
 }
 
-/** One step of a chain (Double Ratchet §5.2): the key of message `chain.number`, and the chain after it. */
-function advance(crypto: CryptoProvider, chain: Chain): { readonly messageKey: Secret; readonly next: Chain } {
-  return chain.key.use((key) => ({
-    messageKey: Secret.take(crypto.hmacSha256(key, Uint8Array.of(1))),
-    next: { key: Secret.take(crypto.hmacSha256(key, Uint8Array.of(2))), number: chain.number + 1 },
-  }));
+/** It is time for another agreement; also when the clock stood later when this one was made. */
+export function isDue({ startedAtMs, messages }: Conversation, nowMs: number): boolean {
+  return messages >= AGREEMENT_MESSAGES || nowMs - startedAtMs >= AGREEMENT_MS || nowMs < startedAtMs - AGREEMENT_MS;
 }
 
-/** Lends the AEAD key and nonce of one message; a message key serves once, so the nonce may be derived from it. */
-function withMessageKey<T>(crypto: CryptoProvider, messageKey: Secret, fn: (key: Secret, nonce: Uint8Array) => T): T {
-  using material = hkdf(crypto, "sha256", {
-    salt: EMPTY,
-    ikm: messageKey,
-    info: LABELS.message,
-    length: KEY_BYTES + NONCE_BYTES,
-  });
-  using key = material.slice(0, KEY_BYTES);
-  return fn(
-    key,
-    material.use((bytes) => bytes.slice(KEY_BYTES)),
-  );
+/** What is to be sealed. */
+export interface Outgoing {
+  readonly message: MessageId;
+  /** The number of this user's list of devices, and of the peer's as it is known here. */
+  readonly senderDevices: number;
+  readonly recipientDevices: number;
+  /** Padded. */
+  readonly content: Uint8Array;
 }
 
-function header(id: ConversationId, number: number, message: MessageId, from: Address, to: Address): Uint8Array {
-  return encodeAll(EnvelopeHeader, {
-    version: 1,
-    conversation: id,
-    number,
-    message,
-    sender: from.user,
-    senderDevice: from.device,
-    recipient: to.user,
-    recipientDevice: to.device,
-  });
-}
-
-export interface Sealed {
-  readonly next: Conversation;
-  readonly number: number;
-  readonly sealed: Uint8Array;
-  readonly spent: readonly Secret[];
-}
-
-/** Seals the next message. @throws channel.exhausted after 2^31 messages in one direction */
-export function sealMessage(
+/** Seals the next message: `envelope` is an encoded `Envelope`. @throws channel.exhausted; a plain `Error` for a content too long */
+export function sealEnvelope(
   crypto: CryptoProvider,
   conversation: Conversation,
-  message: MessageId,
-  plaintext: Uint8Array,
-): Sealed {
-  const { sending, self, peer, id } = conversation;
-  if (sending.number > MESSAGE_NUMBER_MAX) throw new CodedError("channel.exhausted", "conversation");
-  const { messageKey, next } = advance(crypto, sending);
-  const associatedData = header(id, sending.number, message, self, peer);
-  const sealed = withMessageKey(crypto, messageKey, (key, nonce) => crypto.seal(key, nonce, associatedData, plaintext));
-  return {
-    next: { ...conversation, sending: next },
-    number: sending.number,
-    sealed,
-    spent: [sending.key, messageKey],
-  };
-}
-
-export interface Opened {
-  readonly next: Conversation;
-  readonly plaintext: Uint8Array;
-  readonly spent: readonly Secret[];
+  { message: id, senderDevices, recipientDevices, content: plaintext }: Outgoing,
+): { readonly next: Conversation; readonly envelope: Uint8Array; readonly spent: readonly Secret[] } {
+  if (plaintext.length > SEALED_MAX_BYTES - TAG_BYTES) throw new Error("conversation: content too long");
+  const { self, peer, opening } = conversation;
+  const numbers = { senderDevices, recipientDevices };
+  const step = sealMessage(crypto, conversation.ratchet, { id, plaintext }, (header) =>
+    headerOf(conversation, id, { from: self, to: peer, numbers, header }),
+  );
+  const envelope = encodeAll(Envelope, {
+    ...{ version: 1, conversation: conversation.id, ...numbers, ...step.header, opening, sealed: step.sealed },
+  });
+  return { next: after(conversation, step.next), envelope, spent: step.spent };
 }
 
 /**
- * Opens message `number`. Numbers that were passed over are lost to a later message: the server delivers in order.
- * @throws e2ee.replay for a number that has been passed, e2ee.gap more than `GAP_MAX` ahead, e2ee.invalid
+ * Opens a message. The plaintext is the caller's to wipe.
+ * @throws e2ee.replay, e2ee.gap, e2ee.invalid
  */
-export function openMessage(
-  crypto: CryptoProvider,
+export function openEnvelope(
+  env: Env,
   conversation: Conversation,
-  envelope: { readonly number: number; readonly message: MessageId; readonly sealed: Uint8Array },
-): Opened {
-  const { receiving, self, peer, id } = conversation;
-  const { number, message, sealed } = envelope;
-  if (number < receiving.number) throw new CodedError("e2ee.replay");
-  if (number - receiving.number > GAP_MAX || number > MESSAGE_NUMBER_MAX) throw new CodedError("e2ee.gap");
-  const passed: Secret[] = [];
-  let step = advance(crypto, receiving);
-  while (step.next.number <= number) {
-    passed.push(step.messageKey, step.next.key);
-    step = advance(crypto, step.next);
+  envelope: Envelope,
+  id: MessageId,
+): { readonly next: Conversation; readonly plaintext: Uint8Array; readonly spent: readonly Secret[] } {
+  const { self, peer, ratchet, openingHash } = conversation;
+  const { opening, sealed, senderDevices, recipientDevices, ratchetKey, previous, number } = envelope;
+  if (opening.length > 0 && !equalBytes(env.crypto.sha256(opening), openingHash)) {
+    throw new CodedError("e2ee.invalid", "another opening");
   }
-  wipe(...passed);
-  try {
-    const associatedData = header(id, number, message, peer, self);
-    const plaintext = withMessageKey(crypto, step.messageKey, (key, nonce) =>
-      crypto.open(key, nonce, associatedData, sealed),
-    );
-    return { next: { ...conversation, receiving: step.next }, plaintext, spent: [receiving.key, step.messageKey] };
-  } catch (cause) {
-    wipe(step.messageKey, step.next.key);
-    if (!(cause instanceof CodedError)) throw cause;
-    throw new CodedError("e2ee.invalid", "", { cause });
-  }
+  const header: RatchetHeader = { ratchetKey, previous, number };
+  const numbers = { senderDevices, recipientDevices };
+  const associatedData = headerOf(conversation, id, { from: peer, to: self, numbers, header });
+  const step = openMessage(env, ratchet, { id, header, associatedData, sealed });
+  const next = { ...after(conversation, step.next), answered: true, opening: EMPTY };
+  return { next, plaintext: step.plaintext, spent: step.spent };
+}
+
+function after(conversation: Conversation, ratchet: Ratchet): Conversation {
+  return { ...conversation, ratchet, messages: conversation.messages + 1 };
+}
+
+interface HeaderParts {
+  readonly from: Address;
+  readonly to: Address;
+  readonly numbers: { readonly senderDevices: number; readonly recipientDevices: number };
+  readonly header: RatchetHeader;
+}
+
+function headerOf({ id }: Conversation, message: MessageId, { from, to, numbers, header }: HeaderParts): Uint8Array {
+  return encodeAll(EnvelopeHeader, {
+    ...{ version: 1, conversation: id, message, ...numbers, ...header },
+    ...{ sender: from.user, senderDevice: from.device, recipient: to.user, recipientDevice: to.device },
+  });
 }

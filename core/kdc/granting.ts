@@ -13,15 +13,21 @@ export interface Granted {
   readonly ticket: Uint8Array;
 }
 
+/** A device, and the identity key of its user (32 bytes) as the server has it. */
+export interface Identified extends Address {
+  readonly identityKey: Uint8Array;
+}
+
 /**
- * Draws a conversation between two devices (PROTOCOL §7). `ticketKey` is the peer device's, 32 bytes.
+ * Draws a conversation between two devices (PROTOCOL §8.1). `ticketKey` is the peer device's, 32 bytes. Both identity keys
+ * stand in the ticket: the peer compares them with what the asker says, and the asker with what it was told of the peer.
  * @throws channel.handshake when `ticketKey` is not a key
  */
 export function grant(
   env: Env,
   serverKey: DhPrivateKey,
-  asker: Address,
-  peer: Address & { readonly ticketKey: Uint8Array },
+  asker: Identified,
+  peer: Identified & { readonly ticketKey: Uint8Array },
 ): Granted {
   const conversation = newConversationId(env);
   const key = Secret.take(env.randomBytes(KEY_BYTES));
@@ -32,8 +38,10 @@ export function grant(
     key,
     asker: asker.user,
     askerDevice: asker.device,
+    askerIdentity: asker.identityKey,
     peer: peer.user,
     peerDevice: peer.device,
+    peerIdentity: peer.identityKey,
     issuedAt,
     expiresAt: issuedAt + TICKET_LIFETIME_MS,
   } as const;

@@ -1,11 +1,12 @@
 /**
  * The authentication exchange: OPAQUE as this protocol runs it (PROTOCOL §6). It fixes the configuration, the
- * identities and the context, so that a login counts for one user of one realm on one channel.
+ * identities and the context, so that a login counts for one user of one realm on one channel. The old password of a user
+ * who changes it is proved in the same way, and counts for that alone.
  *
  * Not its concern: how messages travel, who is registered, how often somebody may guess.
  */
-import { concat, utf8 } from "../bytes.ts";
-import { LOGIN_SUITE } from "../crypto/labels.ts";
+import { concat, EMPTY, utf8 } from "../bytes.ts";
+import { LABELS, LOGIN_SUITE } from "../crypto/labels.ts";
 import type { CryptoProvider, Job } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
 import type { UserName } from "../name.ts";
@@ -23,7 +24,7 @@ import {
   type ServerLoginState,
 } from "../opaque/login.ts";
 import type { RegistrationRecord } from "../opaque/record.ts";
-import { type Secret, wipe } from "../secret.ts";
+import type { Secret } from "../secret.ts";
 import { passwordInput, stretchJob } from "./password.ts";
 
 export function opaqueConfig(crypto: CryptoProvider): OpaqueConfig {
@@ -42,10 +43,13 @@ export interface LoginContext {
   readonly realm: Uint8Array;
   /** `h` of the channel: 32 bytes. */
   readonly handshakeHash: Uint8Array;
+  /** What the proof is for: one that was made for the other is not accepted. */
+  readonly purpose: "login" | "password";
 }
 
-function contextBytes({ handshakeHash }: LoginContext): Uint8Array {
-  return concat(LOGIN_SUITE, handshakeHash);
+/** LOGIN_SUITE || h, and for a change of the password its label after that. */
+function contextBytes({ handshakeHash, purpose }: LoginContext): Uint8Array {
+  return concat(LOGIN_SUITE, handshakeHash, purpose === "login" ? EMPTY : LABELS.passwordChange);
 }
 
 /** The client's first step. `password` (NFKC, UTF-8) is borrowed. */
@@ -67,20 +71,18 @@ export function receiveLogin(
   return { state: stretching, job: stretchJob(stretching.stretchInput) };
 }
 
-/** The client's last step: proof and session key (64 bytes). @throws auth.rejected, whatever the reason */
+/** The client's last step: proof, session key and export key (64 bytes each). @throws auth.rejected, whatever the reason */
 export function proveLogin(
   env: Env,
   state: ClientLoginStretching,
   context: LoginContext,
   stretched: Secret,
-): { readonly ke3: Uint8Array; readonly sessionKey: Secret } {
-  const { ke3, sessionKey, exportKey } = generateKE3(opaqueConfig(env.crypto), state, {
+): { readonly ke3: Uint8Array; readonly sessionKey: Secret; readonly exportKey: Secret } {
+  return generateKE3(opaqueConfig(env.crypto), state, {
     stretched,
     identities: identities(context.user, context.realm),
     context: contextBytes(context),
   });
-  wipe(exportKey);
-  return { ke3, sessionKey };
 }
 
 /** The server's first step; `record` is null for a name that may not log in. @throws wire.malformed */

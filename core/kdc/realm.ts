@@ -22,6 +22,8 @@ export interface RegisteredUser {
   readonly record: RegistrationRecord;
   /** Rises with each password. */
   readonly epoch: number;
+  /** The operator chose the password: another has to be set before anything else. */
+  readonly initial: boolean;
 }
 
 /** By the protocol's form of the name. */

@@ -8,7 +8,11 @@ import type { Secret } from "../secret.ts";
 export interface Session extends Address {
   /** The session key that OPAQUE agreed: 64 bytes. */
   readonly key: Secret;
-  /** The key that tickets for this device are sealed to: 32 bytes. */
+  /** The user's, Ed25519: 32 bytes. */
+  readonly identityKey: Uint8Array;
+  /** The number of the list that this device stands on. */
+  readonly devices: number;
+  /** The key that tickets for this device are sealed to, as it stands there: 32 bytes. */
   readonly ticketKey: Uint8Array;
   /** Milliseconds since 1970. */
   readonly since: number;

@@ -1,5 +1,5 @@
 /**
- * Tickets: a conversation key sealed by the server for one device (PROTOCOL §7).
+ * Tickets: a conversation key sealed by the server for one device (PROTOCOL §8.2).
  *
  * A ticket is one Noise message of pattern K from the server's static key to the device's ticket key, so only the
  * server can have made it and only that device can read it. Not its concern: remembering which were used; the

@@ -1,99 +1,51 @@
 /**
- * The client as one machine: channel, login, session (PROTOCOL §4, §6, §9). Events in, effects out; the caller moves
- * bytes, runs jobs, keeps timers and shows notices. One connection, one login: for another try, another machine.
+ * The client as one machine: login, account, session (PROTOCOL §6, §7, §9, §10). Events in, effects out; the caller moves bytes,
+ * runs jobs, saves the state, keeps timers and shows notices. One connection, one login: for another try, another machine.
  *
  * A frame that cannot be right ends the connection with its code; bugs are thrown.
  */
-
-import type { HandshakeEvent } from "../channel/handshake.ts";
-import { type InitiatorState, startInitiator, stepInitiator, wipeInitiator } from "../channel/initiator.ts";
 import type { Channel } from "../channel/record.ts";
 import { wipeResult } from "../crypto/jobs.ts";
-import type { Job, JobResult } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
 import { CodedError, codeOfWire, type ErrorCode } from "../errors.ts";
-import { type MessageId, newDeviceId } from "../ids.ts";
-import { type LoginContext, proveLogin, receiveLogin, startLogin } from "../kdc/login.ts";
-import type { Puzzle } from "../kdc/puzzle.ts";
 import type { UserName } from "../name.ts";
-import type { ClientLoginState, ClientLoginStretching } from "../opaque/login.ts";
-import { Secret, wipe } from "../secret.ts";
+import { type Secret, wipe } from "../secret.ts";
 import { wipeMessage } from "../wire/frames.ts";
 import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../wire/messages.ts";
-import { ClientSession, type Output } from "./clientSession.ts";
-import type { Notice } from "./notices.ts";
+import { AccountLogin } from "./accountLogin.ts";
+import type { ClientConfig, ClientEffect, ClientEvent } from "./clientEvents.ts";
+import { ClientLogin, type ProvedLogin } from "./clientLogin.ts";
+import { ClientSession, type Comparison } from "./clientSession.ts";
+import type { OwnDevices } from "./localDevice.ts";
+import { NewPassword, type PasswordStep } from "./newPassword.ts";
 import type { RosterView } from "./roster.ts";
-
-export interface ClientConfig {
-  /** The realm id: 32 bytes. */
-  readonly realm: Uint8Array;
-  /** The server's static key: 32 bytes. */
-  readonly serverPublicKey: Uint8Array;
-  readonly user: UserName;
-  /** NFKC, UTF-8; taken over and wiped as soon as the login no longer needs it. */
-  readonly password: Secret;
-}
-
-export type ClientEvent =
-  /** The transport is open. */
-  | { readonly kind: "connected" }
-  | { readonly kind: "frame"; readonly bytes: Uint8Array }
-  | { readonly kind: "computed"; readonly result: JobResult }
-  | { readonly kind: "failed"; readonly error: unknown }
-  /** The nonce that solves the puzzle of a `solve`. */
-  | { readonly kind: "solved"; readonly nonce: Uint8Array }
-  | { readonly kind: "send"; readonly id: MessageId; readonly to: string; readonly text: string }
-  /** The user has been shown the `guesses` notice, and need not be told again. */
-  | { readonly kind: "sawGuesses" }
-  | { readonly kind: "giveUp"; readonly id: MessageId }
-  | { readonly kind: "logout" }
-  /** The transport has gone; `code` is what its close code said. */
-  | { readonly kind: "disconnected"; readonly code: ErrorCode | null };
-
-export type ClientEffect =
-  | { readonly kind: "transmit"; readonly bytes: Uint8Array }
-  | { readonly kind: "compute"; readonly job: Job }
-  /** The server is busy and asks for work: search a nonce, in pieces that leave time for the user, and say `solved`. */
-  | { readonly kind: "solve"; readonly puzzle: Puzzle }
-  /** The server has answered, and the password is being stretched: it takes a moment. */
-  | { readonly kind: "stretching" }
-  | { readonly kind: "notice"; readonly notice: Notice }
-  /**
-   * It is over and everything is wiped; `code` is null after a logout. Close the transport. `waitSeconds`: when the
-   * server said that another try makes sense; 0 when it did not.
-   */
-  | { readonly kind: "ended"; readonly code: ErrorCode | null; readonly waitSeconds: number };
+import type { Output } from "./savedState.ts";
 
 type Phase =
-  | { readonly phase: "start" }
+  | { readonly phase: "login"; readonly login: ClientLogin }
   | {
-      readonly phase: "handshake";
-      readonly state: InitiatorState;
-      /** A record that came before its channel was computed: a server that has to end at once says so. */
-      readonly early: Uint8Array | null;
-    }
-  | {
-      readonly phase: "awaitLogin";
+      readonly phase: "account";
       readonly channel: Channel;
-      readonly login: ClientLoginState;
-      /** One puzzle is all that a server may ask for. */
-      readonly puzzle: "none" | "asked" | "solved";
+      readonly account: AccountLogin;
+      readonly sessionKey: Secret;
     }
-  | { readonly phase: "stretching"; readonly channel: Channel; readonly login: ClientLoginStretching }
   | { readonly phase: "session"; readonly channel: Channel; readonly session: ClientSession }
   | { readonly phase: "ended" };
 
 const NOBODY: RosterView = new Map();
+const NO_DEVICES: OwnDevices = { list: [], standings: [], self: null };
 
 export class Client {
   readonly #env: Env;
   readonly #config: ClientConfig;
-  #phase: Phase = { phase: "start" };
+  #phase: Phase;
+  #password: NewPassword | null = null;
   #effects: ClientEffect[] = [];
 
   constructor(env: Env, config: ClientConfig) {
     this.#env = env;
     this.#config = config;
+    this.#phase = { phase: "login", login: new ClientLogin(env, config) };
   }
 
   get roster(): RosterView {
@@ -105,9 +57,20 @@ export class Client {
     return this.#phase.phase === "session" && this.#phase.session.attached;
   }
 
+  /** This user's devices, once the account is open. */
+  get devices(): OwnDevices {
+    if (this.#phase.phase === "session") return this.#phase.session.devices;
+    return this.#phase.phase === "account" ? this.#phase.account.devices : NO_DEVICES;
+  }
+
+  /** What the user compares with a peer; null when the peer's key has not been seen. */
+  comparisonOf(user: UserName): Comparison | null {
+    return this.#phase.phase === "session" ? this.#phase.session.comparisonOf(user) : null;
+  }
+
   /**
-   * Deals with one event. Only a `send` throws: text.tooLong, name.invalid, channel.exhausted; before the login is
-   * complete it is a bug, a plain `Error`.
+   * Deals with one event. Only what a user asks for throws: text.tooLong, name.invalid, password.invalid,
+   * channel.exhausted; before there is a session `send` is a bug, a plain `Error`.
    */
   handle(event: ClientEvent): readonly ClientEffect[] {
     if (this.#phase.phase === "ended") {
@@ -117,7 +80,7 @@ export class Client {
     try {
       this.#step(event);
     } catch (error) {
-      if (!(error instanceof CodedError) || event.kind === "send") throw error;
+      if (!(error instanceof CodedError) || event.kind === "send" || event.kind === "changePassword") throw error;
       this.#end(error.code);
     }
     const effects = this.#effects;
@@ -128,7 +91,7 @@ export class Client {
   #step(event: ClientEvent): void {
     switch (event.kind) {
       case "connected":
-        this.#connected();
+        this.#atLogin((login) => login.connected());
         break;
       case "frame":
         this.#frame(event.bytes);
@@ -138,48 +101,50 @@ export class Client {
         this.#computed(event);
         break;
       case "solved":
-        this.#solved(event.nonce);
+        this.#atLogin((login) => login.solved(event.nonce));
         break;
-      case "send":
-        this.#run(this.#session().send(event.id, event.to, event.text));
+      case "recover":
+        this.#atAccount((account) => account.recover(event.code));
         break;
-      case "sawGuesses":
-        this.#transmit([{ kind: "guessesSeen" }]);
+      case "newIdentity":
+        this.#atAccount((account) => account.newIdentity());
         break;
-      case "giveUp":
-        if (this.#phase.phase === "session") this.#run(this.#phase.session.giveUp(event.id));
+      case "changePassword":
+        this.#changePassword(event);
         break;
       case "logout":
-        this.#transmit([{ kind: "logout" }]);
-        this.#end(null);
+        this.#logout();
         break;
       case "disconnected":
         this.#disconnected(event.code);
+        break;
+      case "removeDevices":
+        if (this.#phase.phase === "account") this.#atAccount((account) => account.removeDevices(event.devices));
+        else this.#inSession((session) => session.removeDevices(event.devices));
+        break;
+      case "giveUp":
+        if (this.#phase.phase === "session") this.#inSession((session) => session.giveUp(event.id));
+        break;
+      default:
+        this.#inSession((session) => session.ask(event));
     }
   }
 
   /** Where the server can seal its reasons, what an open close code says is nobody's word. */
   #disconnected(code: ErrorCode | null): void {
-    const sealed = this.#phase.phase === "awaitLogin" || this.attached;
+    const sealed = this.#phase.phase === "login" ? this.#phase.login.sealed : this.attached;
     this.#end((sealed ? null : code) ?? "connection.lost");
   }
 
-  #connected(): void {
-    if (this.#phase.phase !== "start") throw new Error("client: connected twice");
-    const { next, effects } = startInitiator(this.#config.serverPublicKey);
-    this.#phase = { phase: "handshake", state: next, early: null };
-    this.#effects.push(...effects);
-  }
-
   #frame(bytes: Uint8Array): void {
-    if (this.#phase.phase === "handshake") {
-      const { state, early } = this.#phase;
-      if (state.phase === "opening" && early === null) this.#phase = { ...this.#phase, early: bytes.slice() };
-      else this.#shake(state, early, { kind: "frame", bytes });
+    const channel = this.#phase.phase === "login" ? this.#phase.login.channel : this.#channel;
+    if (channel === null) {
+      this.#atLogin((login) => login.frame(bytes));
+      const early = this.#phase.phase === "login" ? this.#phase.login.takeEarly() : null;
+      if (early !== null) this.#frame(early);
       return;
     }
-    if (this.#phase.phase === "start" || this.#phase.phase === "ended") throw new CodedError("state.unexpected");
-    const plaintext = this.#phase.channel.open(bytes);
+    const plaintext = channel.open(bytes);
     let messages: readonly ServerMessage[] = [];
     try {
       messages = serverFrames.decode(plaintext);
@@ -191,109 +156,144 @@ export class Client {
   }
 
   #message(message: ServerMessage): void {
-    if (message.kind === "goodbye") {
-      this.#end(codeOfWire(message.reason), message.waitSeconds);
-    } else if (this.#phase.phase === "session") {
-      this.#run(this.#phase.session.receive(message));
-    } else if (this.#phase.phase === "awaitLogin" && message.kind === "puzzle" && this.#phase.puzzle === "none") {
-      const { handshakeHash } = this.#phase.channel;
-      this.#phase = { ...this.#phase, puzzle: "asked" };
-      this.#effects.push({ kind: "solve", puzzle: { handshakeHash, bits: message.bits } });
-    } else if (
-      this.#phase.phase === "awaitLogin" &&
-      message.kind === "loginResponse" &&
-      this.#phase.puzzle !== "asked"
-    ) {
-      const { channel, login } = this.#phase;
-      const { state, job } = receiveLogin(login, message.ke2);
-      this.#phase = { phase: "stretching", channel, login: state };
-      wipe(login);
-      this.#effects.push({ kind: "stretching" }, { kind: "compute", job });
-    } else if (this.#phase.phase !== "ended") {
-      throw new CodedError("state.unexpected");
-    }
-  }
-
-  #solved(nonce: Uint8Array): void {
-    if (this.#phase.phase !== "awaitLogin" || this.#phase.puzzle !== "asked") throw new Error("client: no puzzle");
-    this.#phase = { ...this.#phase, puzzle: "solved" };
-    this.#transmitLogin(this.#phase.channel, { kind: "solution", nonce });
+    if (message.kind === "goodbye") this.#end(codeOfWire(message.reason), message.waitSeconds);
+    else if (message.kind === "passwordResponse") this.#passwordStep((password) => password.receive(message));
+    else if (message.kind === "passwordResult") {
+      this.#passwordChanged(message.reason === 0 ? null : codeOfWire(message.reason), message.waitSeconds);
+    } else if (this.#phase.phase === "login") this.#atLogin((login) => login.message(message));
+    else if (this.#phase.phase === "account") this.#atAccount((account) => account.receive(message));
+    else if (this.#phase.phase === "session") this.#inSession((session) => session.receive(message));
   }
 
   #computed(event: Extract<ClientEvent, { kind: "computed" | "failed" }>): void {
-    if (this.#phase.phase === "handshake") {
-      this.#shake(this.#phase.state, this.#phase.early, event);
+    if (this.#phase.phase === "login") {
+      let proved: ProvedLogin | null = null;
+      this.#atLogin((login) => {
+        proved = login.computed(event);
+      });
+      const early = this.#phase.login.takeEarly();
+      if (proved !== null) this.#proved(proved);
+      else if (early !== null) this.#frame(early);
       return;
     }
     if (event.kind === "failed") throw event.error;
-    if (this.#phase.phase !== "stretching" || event.result.op !== "stretch")
-      throw new Error("client: a job nobody asked");
+    if (event.result.op !== "stretch") throw new Error("client: a job nobody asked for");
     using stretched = event.result.output;
-    this.#login(this.#phase.channel, this.#phase.login, stretched);
+    if (this.#password === null) return; // it has been given up meanwhile
+    this.#passwordStep((password) => password.stretched(stretched));
   }
 
-  #shake(state: InitiatorState, early: Uint8Array | null, event: HandshakeEvent): void {
-    const { next, effects, spent } = stepInitiator(state, event, this.#env);
-    this.#effects.push(...effects);
-    wipe(...spent);
-    this.#phase = { phase: "handshake", state: next, early };
-    if (next.phase !== "open") return;
-    const { channel } = next;
-    using password = this.#config.password;
-    const { ke1, state: login } = startLogin(this.#env, this.#context(channel), password);
-    this.#phase = { phase: "awaitLogin", channel, login, puzzle: "none" };
-    this.#transmitLogin(channel, { kind: "loginStart", user: this.#config.user, ke1 });
-    if (early !== null) this.#frame(early);
+  #proved({ channel, sessionKey, exportKey }: ProvedLogin): void {
+    const { realm, user, stored, interactive, temporary, attach } = this.#config;
+    const start = { owner: { realm, user }, exportKey, stored, interactive, temporary, attach };
+    this.#phase = { phase: "account", channel, sessionKey, account: new AccountLogin(this.#env, start) };
   }
 
-  /** The proof is the last record under the first keys; the device introduces itself under the new ones. */
-  #login(channel: Channel, login: ClientLoginStretching, stretched: Secret): void {
-    const { ke3, sessionKey } = proveLogin(this.#env, login, this.#context(channel), stretched);
-    wipe(login);
-    this.#transmitLogin(channel, { kind: "loginFinish", ke3 });
-    channel.switchKeys(sessionKey);
-    const { realm, serverPublicKey, user } = this.#config;
-    using ticketSecret = Secret.take(this.#env.randomBytes(32));
-    const ticketKey = ticketSecret.use((bytes) => this.#env.crypto.dhKey(bytes));
-    const self = { user, device: newDeviceId(this.#env) };
-    const start = { crypto: this.#env.crypto, realm, self, ticketKey, serverPublicKey, sessionKey };
-    this.#phase = { phase: "session", channel, session: new ClientSession(this.#env, start) };
-    this.#transmit([{ kind: "attach", device: self.device, ticketKey: ticketKey.publicKey }]);
+  #atLogin(act: (login: ClientLogin) => void): void {
+    if (this.#phase.phase !== "login") throw new Error("client: the login is over");
+    const { login } = this.#phase;
+    try {
+      act(login);
+    } finally {
+      this.#effects.push(...login.takeEffects());
+    }
   }
 
-  #context(channel: Channel): LoginContext {
-    return { user: this.#config.user, realm: this.#config.realm, handshakeHash: channel.handshakeHash };
+  #atAccount(act: (account: AccountLogin) => void): void {
+    if (this.#phase.phase !== "account") throw new Error("client: no account is being opened");
+    const { account, channel, sessionKey } = this.#phase;
+    act(account);
+    this.#run(account.takeOutput());
+    const enlisted = account.takeEnlisted();
+    if (enlisted === null) return;
+    const { loaded, restored, ...parts } = enlisted;
+    const { realm, user, serverPublicKey } = this.#config;
+    const self = { user, device: parts.device.id };
+    const local = { env: this.#env, owner: { realm, user }, self, serverPublicKey, ...parts };
+    wipe(account);
+    const session = new ClientSession({ local, sessionKey, loaded, restored });
+    this.#phase = { phase: "session", channel, session };
+    this.#run(session.takeOutput());
   }
 
-  #session(): ClientSession {
+  #inSession(act: (session: ClientSession) => void): void {
     if (this.#phase.phase !== "session") throw new Error("client: not logged in");
-    return this.#phase.session;
+    const { session } = this.#phase;
+    try {
+      act(session);
+    } finally {
+      this.#run(session.takeOutput());
+    }
   }
 
-  #run(output: Output): void {
-    this.#transmit(output.frames);
-    for (const notice of output.notices) this.#effects.push({ kind: "notice", notice });
-  }
-
-  #transmitLogin(channel: Channel, message: ClientMessage): void {
-    this.#effects.push({ kind: "transmit", bytes: channel.sealPadded(clientFrames.encode(message)) });
+  /** Saved first, then told, then sent: what was acknowledged has been shown, also when the process dies in between. */
+  #run({ header, writes, frames, notices }: Output): void {
+    if (header !== null || writes.size > 0) this.#effects.push({ kind: "save", header, writes });
+    for (const notice of notices) this.#effects.push({ kind: "notice", notice });
+    this.#transmit(frames);
   }
 
   #transmit(messages: readonly ClientMessage[]): void {
-    if (this.#phase.phase !== "session") return;
+    const channel = this.#channel;
+    if (channel === null) return;
     const frames = messages.map((message) => clientFrames.encode(message));
-    for (const bytes of this.#phase.channel.sealPacked(frames)) this.#effects.push({ kind: "transmit", bytes });
+    for (const bytes of channel.sealPacked(frames)) this.#effects.push({ kind: "transmit", bytes });
+  }
+
+  /** Under the keys of the login; null before it, and after the end. */
+  get #channel(): Channel | null {
+    return this.#phase.phase === "account" || this.#phase.phase === "session" ? this.#phase.channel : null;
+  }
+
+  /** Lent; null while the account is not open. */
+  get #accountKey(): Secret | null {
+    if (this.#phase.phase === "account") return this.#phase.account.accountKey;
+    return this.#phase.phase === "session" ? this.#phase.session.accountKey : null;
+  }
+
+  #changePassword(passwords: { readonly old: Secret; readonly next: Secret }): void {
+    const channel = this.#channel;
+    if (channel === null) throw new Error("client: not logged in");
+    const { realm, user } = this.#config;
+    wipe(this.#password);
+    this.#password = new NewPassword(this.#env, { realm, user }, channel.handshakeHash, () => this.#accountKey);
+    this.#passwordStep((password) => password.start(passwords));
+  }
+
+  #passwordStep(act: (password: NewPassword) => PasswordStep): void {
+    if (this.#password === null) throw new CodedError("state.unexpected", "no password is being changed");
+    try {
+      const { frames, jobs } = act(this.#password);
+      this.#transmit(frames);
+      for (const job of jobs) this.#effects.push({ kind: "compute", job });
+    } catch (error) {
+      if (!(error instanceof CodedError) || error.code !== "auth.rejected") throw error;
+      this.#passwordChanged(error.code, 0);
+    }
+  }
+
+  /** What has become of it; the connection goes on, also when the old password was not the right one. */
+  #passwordChanged(code: ErrorCode | null, waitSeconds: number): void {
+    if (this.#password === null) throw new CodedError("state.unexpected", "no password was being changed");
+    wipe(this.#password);
+    this.#password = null;
+    this.#effects.push({ kind: "notice", notice: { kind: "passwordChanged", code, waitSeconds } });
+  }
+
+  #logout(): void {
+    if (this.#phase.phase === "session") this.#inSession((session) => session.logout());
+    else this.#transmit([{ kind: "logout" }]);
+    this.#end(null);
   }
 
   /** Wipes everything, from any phase. */
   #end(code: ErrorCode | null, waitSeconds = 0): void {
-    const { phase } = this.#phase;
-    if (phase === "ended") return;
-    wipe(this.#config.password);
-    if (this.#phase.phase === "handshake") wipeInitiator(this.#phase.state);
-    if (this.#phase.phase === "awaitLogin" || this.#phase.phase === "stretching")
-      wipe(this.#phase.login, this.#phase.channel);
-    if (this.#phase.phase === "session") wipe(this.#phase.session, this.#phase.channel);
+    const phase = this.#phase;
+    if (phase.phase === "ended") return;
+    wipe(this.#password);
+    if (phase.phase === "login") wipe(phase.login);
+    if (phase.phase === "account") wipe(phase.account, phase.sessionKey, phase.channel);
+    if (phase.phase === "session") wipe(phase.session, phase.channel);
     this.#phase = { phase: "ended" };
     this.#effects.push({ kind: "ended", code, waitSeconds });
   }

@@ -1,49 +1,74 @@
 /**
- * A client from login to logout: who is there, whom a message goes to, and what it says (PROTOCOL §8, §9).
- *
- * It owns the session key, the ticket key and the conversations, and wipes them all when it is disposed. It answers with
- * frames to send and notices for the user; transport, timers and words are not its concern.
+ * A client from the moment its device may attach to the logout: who is there, what they say, and what this user asks for
+ * (PROTOCOL §9, §10). It owns the session key, the account, the keys of the device and the conversations, and wipes them all when
+ * it is disposed. It answers with what to save, frames to send and notices for the user; transport, timers and words are not
+ * its concern.
  */
-import { decodeUtf8, utf8 } from "../bytes.ts";
-import type { Env } from "../env.ts";
+import { EMPTY } from "../bytes.ts";
+import { signDeviceList, withoutDevices } from "../e2ee/deviceList.ts";
+import { fingerprintOf, identifierOf, safetyNumber } from "../e2ee/fingerprint.ts";
 import { CodedError } from "../errors.ts";
-import { type Address, addressKey, type DeviceId, type MessageId, sameAddress } from "../ids.ts";
-import { TEXT_MAX_BYTES } from "../limits.ts";
+import { type Address, type DeviceId, type MessageId, sameAddress } from "../ids.ts";
+import { ONE_TIME_PREKEYS } from "../limits.ts";
 import { parseUserName, type UserName } from "../name.ts";
 import { type Secret, wipe } from "../secret.ts";
-import { decodeAll, encodeAll } from "../wire/codec.ts";
-import { CONTENT_TEXT, Content } from "../wire/endToEnd.ts";
-import type { ClientMessage, ServerMessage } from "../wire/messages.ts";
-import { Conversations, type Identity } from "./conversations.ts";
-import type { Notice, Undelivered } from "./notices.ts";
-import { Outbox, type Pending } from "./outbox.ts";
+import type { ServerMessage } from "../wire/messages.ts";
+import type { SessionRequest } from "./clientEvents.ts";
+import { Conversations } from "./conversations.ts";
+import type { LocalDevice, OwnDevices } from "./localDevice.ts";
+import { newRecoveryCode } from "./newRecoveryCode.ts";
+import type { AccountNotice, Trust } from "./notices.ts";
+import { Receiving } from "./receiving.ts";
 import { Roster, type RosterView } from "./roster.ts";
+import { type LoadedState, type Output, outputOf, wipeLoaded } from "./savedState.ts";
+import { Sending } from "./sending.ts";
 
-export interface Output {
-  readonly frames: readonly ClientMessage[];
-  readonly notices: readonly Notice[];
+export interface SessionStart {
+  /** Taken over, with all that it lends. */
+  readonly local: LocalDevice;
+  readonly sessionKey: Secret;
+  /** What was saved; wiped. */
+  readonly loaded: LoadedState;
+  /** What was saved is older than what the server has seen of this device: its conversations do not go on. */
+  readonly restored: boolean;
 }
 
-export interface SessionStart extends Identity {
-  readonly sessionKey: Secret;
+/** What is shown of a peer to compare it with the peer. */
+export interface Comparison {
+  readonly name: string;
+  readonly trust: Trust;
+  /** 60 digits, the same on both sides. */
+  readonly safetyNumber: string;
+  readonly fingerprint: string;
+  /** Of the key in the place of the pinned one; null when there is none. */
+  readonly changed: string | null;
 }
 
 export class ClientSession implements Disposable {
-  readonly #env: Env;
-  readonly #start: SessionStart;
+  readonly #local: LocalDevice;
+  readonly #sessionKey: Secret;
   readonly #conversations: Conversations;
-  readonly #outbox = new Outbox();
   readonly #roster = new Roster();
-  /** Addresses that a ticket has been asked for, until the one answer to it. */
-  readonly #asked = new Set<string>();
+  readonly #sending: Sending;
+  readonly #receiving: Receiving;
   #attached = false;
-  #frames: ClientMessage[] = [];
-  #notices: Notice[] = [];
+  /** Recovery codes that count, and are shown, when the server has their wraps. */
+  readonly #codes: AccountNotice[] = [];
+  #output = outputOf();
 
-  constructor(env: Env, start: SessionStart) {
-    this.#env = env;
-    this.#start = start;
-    this.#conversations = new Conversations(start);
+  /** @throws state.damaged */
+  constructor({ local, sessionKey, loaded, restored }: SessionStart) {
+    this.#local = local;
+    this.#sessionKey = sessionKey;
+    this.#conversations = new Conversations(local);
+    try {
+      this.#conversations.restore(loaded, restored);
+    } finally {
+      wipeLoaded(loaded);
+    }
+    const parts = { local, conversations: this.#conversations, roster: this.#roster, output: () => this.#output };
+    this.#sending = new Sending(parts);
+    this.#receiving = new Receiving({ ...parts, sending: this.#sending });
   }
 
   get attached(): boolean {
@@ -54,8 +79,33 @@ export class ClientSession implements Disposable {
     return this.#roster.entries;
   }
 
-  /** @throws state.unexpected for a message that has no place here */
-  receive(message: ServerMessage): Output {
+  get self(): Address {
+    return this.#local.self;
+  }
+
+  /** This user's devices. */
+  get devices(): OwnDevices {
+    const { user, device: self } = this.#local.self;
+    return { list: this.#local.contacts.get(user)?.devices?.list.devices ?? [], standings: [], self };
+  }
+
+  /** Lent. */
+  get accountKey(): Secret {
+    return this.#local.account.key;
+  }
+
+  /** What there is to save, send and tell since the last time. */
+  takeOutput(): Output {
+    const { contacts, state } = this.#local;
+    if (this.#attached) this.#output.frames.push(...contacts.takeFrames()); // before that few messages may wait
+    this.#output.writes = state.takeWrites();
+    const output = this.#output;
+    this.#output = outputOf();
+    return output;
+  }
+
+  /** @throws state.unexpected for a message that has no place here; e2ee.*, account.invalid for one about this account */
+  receive(message: ServerMessage): void {
     switch (message.kind) {
       case "presence":
         this.#presence(message.name, message.devices);
@@ -65,205 +115,161 @@ export class ClientSession implements Disposable {
         break;
       case "guesses":
         if (this.#attached) throw new CodedError("state.unexpected", "guesses after the login");
-        this.#notices.push({ kind: "guesses", prefixes: message.prefixes, others: message.others });
+        this.#output.notices.push({ kind: "guesses", prefixes: message.prefixes, others: message.others });
         break;
       case "attached":
         if (this.#attached) throw new CodedError("state.unexpected", "attached twice");
         this.#attached = true;
-        this.#notices.push({ kind: "attached", name: message.name, device: this.#start.self.device });
+        this.#output.notices.push({ kind: "attached", name: message.name, device: this.self.device });
         break;
-      case "grant":
-        this.#granted(message);
+      case "grant": {
+        using _key = message.key;
+        this.#sending.granted(message);
         break;
+      }
       case "absent":
-        this.#asked.delete(addressKey(message));
-        this.#gone(message);
+        this.#sending.absent(addressOf(message));
         break;
       case "bounced":
-        this.#gone(message, message.message);
+        this.#sending.gone(addressOf(message), "offline", message.message);
         break;
       case "delivery":
-        this.#deliver(message);
+        this.#receiving.deliver(message);
         break;
       case "confirmed":
-        this.#confirmed(message.message, message);
+        this.#sending.confirmed(message.message, addressOf(message));
         break;
-      case "loginResponse":
-      case "puzzle":
-      case "goodbye":
+      case "devices":
+        this.#receiving.ownDevices(message.devices);
+        break;
+      case "pinStands":
+        this.#local.contacts.take(message.pin);
+        this.#markAll();
+        break;
+      case "wrapsStand":
+        this.#codeStands();
+        break;
+      case "prekeysLow":
+        this.#replenish(message.oneTimePrekeys);
+        break;
+      default:
         throw new CodedError("state.unexpected", "out of place in a session");
     }
-    return this.#output();
+    if (this.#local.device.signedPrekeyIsOld(this.#local.env.nowMs())) this.#replenish(ONE_TIME_PREKEYS);
   }
 
-  /**
-   * Sends `text` to every device of `to` and every other device of this user, under an id that has not been used.
-   * @throws text.tooLong above 8 KiB of UTF-8, name.invalid
-   */
-  send(id: MessageId, to: string, text: string): Output {
-    const user = parseUserName(to);
-    const body = encodeText(text);
-    if (!this.#roster.has(user)) return this.#fail(id, to, "unknown");
-    if (this.#devicesOf(user).length === 0) {
-      return this.#fail(id, this.#roster.nameOf(user), user === this.#start.self.user ? "alone" : "offline");
+  /** What the user asks for. @throws text.tooLong, name.invalid, channel.exhausted, and only for a `send` */
+  ask(event: SessionRequest): void {
+    switch (event.kind) {
+      case "send":
+        this.#sending.send(event.id, event.to, event.text);
+        break;
+      case "accept":
+        this.#accept(event.user);
+        break;
+      case "verify":
+        this.#local.contacts.verify(event.user, event.verified);
+        this.#markAll();
+        break;
+      case "newRecoveryCode":
+        this.#newRecoveryCode();
+        break;
+      case "sawGuesses":
+        this.#output.frames.push({ kind: "guessesSeen" });
     }
-    const content = encodeAll(Content, {
-      version: 1,
-      kind: CONTENT_TEXT,
-      sentAt: this.#env.nowMs(),
-      to: user,
-      body,
-    });
-    const users = new Set([user, this.#start.self.user]);
-    const pending = this.#outbox.add(
-      id,
-      user,
-      content,
-      [...users].flatMap((name) => this.#devicesOf(name)),
-    );
-    for (const target of [...pending.targets.values()]) this.#dispatch(pending, target.address);
-    return this.#output();
   }
 
-  /**
-   * The time of `id` is up: it is dropped, and undelivered unless somebody has confirmed it. A device that got it and said
-   * nothing may have refused the ticket, for its age: the next message asks for a new one.
-   */
-  giveUp(id: MessageId): Output {
-    const pending = this.#outbox.drop(id);
-    if (pending === null) return this.#output();
-    for (const { address, state } of pending.targets.values()) {
-      if (state === "sent") this.#conversations.retire(address);
-    }
-    return pending.delivered ? this.#output() : this.#fail(id, this.#roster.nameOf(pending.to), "late");
+  giveUp(id: MessageId): void {
+    this.#sending.giveUp(id);
+  }
+
+  /** What the user compares with a peer; null when the peer's key has not been seen. */
+  comparisonOf(user: UserName): Comparison | null {
+    const { contacts, env, owner, account } = this.#local;
+    const contact = contacts.get(user);
+    if (contact === null) return null;
+    const own = { identityKey: account.identityKey, identifier: identifierOf(owner) };
+    const theirs = { identityKey: contact.identityKey, identifier: identifierOf({ realm: owner.realm, user }) };
+    return {
+      name: this.#roster.nameOf(user),
+      trust: contacts.trustOf(user),
+      safetyNumber: safetyNumber(env.crypto, own, theirs),
+      fingerprint: fingerprintOf(env.crypto, contact.identityKey),
+      changed: contact.changed && fingerprintOf(env.crypto, contact.changed),
+    };
+  }
+
+  /** Takes devices off this user's list; this one too, at the end of a temporary one. */
+  removeDevices(ids: readonly DeviceId[]): void {
+    const { env, owner, account, contacts } = this.#local;
+    const list = contacts.get(owner.user)?.devices?.list;
+    if (list === undefined) return;
+    const signed = signDeviceList(env.crypto, account.identity, owner, withoutDevices(list, ids));
+    this.#output.frames.push({ kind: "putDevices", devices: signed });
+  }
+
+  logout(): void {
+    if (this.#local.device.temporary) this.removeDevices([this.self.device]);
+    this.#output.frames.push({ kind: "logout" });
   }
 
   /** Wipes every key of the session. */
   [Symbol.dispose](): void {
-    wipe(this.#start.sessionKey, this.#start.ticketKey, this.#conversations);
+    const { account, device, state } = this.#local;
+    wipe(this.#sessionKey, this.#conversations, account, device, state);
   }
 
-  #output(): Output {
-    const output = { frames: this.#frames, notices: this.#notices };
-    this.#frames = [];
-    this.#notices = [];
-    return output;
+  /** The key in the place of a user's pinned one is accepted, if there is one. */
+  #accept(user: UserName): void {
+    const { contacts } = this.#local;
+    if (!contacts.accept(user)) return;
+    const pinned = contacts.get(user)?.identityKey ?? EMPTY;
+    for (const peer of this.#conversations.devicesOf(user)) this.#conversations.keepOnlyOf(peer, pinned);
+    this.#markAll();
   }
 
-  #fail(id: MessageId, to: string, reason: Undelivered): Output {
-    this.#notices.push({ kind: "undelivered", id, to, reason });
-    return this.#output();
+  /** Another recovery code, shown once, in the place of the last one. */
+  #newRecoveryCode(): void {
+    const { env, owner, account } = this.#local;
+    const { notice, recoveryWrap } = newRecoveryCode(env, account, owner);
+    const { identityKey } = account;
+    this.#output.frames.push({ kind: "putWraps", identityKey, accountWrap: EMPTY, recoveryWrap });
+    this.#codes.push(notice);
   }
 
-  /** The devices of a user that a message can go to: never this one. */
-  #devicesOf(user: UserName): readonly Address[] {
-    return this.#roster.devicesOf(user).filter((address) => !this.#isSelf(address));
-  }
-
-  #isSelf(address: Address): boolean {
-    return sameAddress(address, this.#start.self);
-  }
-
-  #dispatch(pending: Pending, peer: Address): void {
-    if (this.#conversations.has(peer)) {
-      const envelope = this.#conversations.seal(peer, pending.id, pending.content);
-      this.#frames.push({ kind: "send", message: pending.id, ...peer, envelope });
-      this.#outbox.markSent(pending, peer);
-    } else if (!this.#asked.has(addressKey(peer))) {
-      this.#asked.add(addressKey(peer));
-      this.#frames.push({ kind: "ticketRequest", ...peer });
-    }
-  }
-
-  /** Sends what has waited for a conversation with `peer`, in order, now that there is one. */
-  #dispatchWaiting(peer: Address): void {
-    for (const pending of this.#outbox.waitingFor(peer)) this.#dispatch(pending, peer);
+  #codeStands(): void {
+    const code = this.#codes.shift();
+    if (code === undefined) throw new CodedError("state.unexpected", "wraps that nobody put there");
+    this.#output.notices.push(code);
   }
 
   #presence(name: string, devices: readonly DeviceId[]): void {
     const user = parseUserName(name);
     const before = this.#roster.devicesOf(user).length;
-    const { come, gone } = this.#roster.set(user, { name, devices });
-    for (const address of gone) this.#gone(address);
-    for (const address of come) {
-      if (this.#isSelf(address)) continue;
-      this.#outbox.addTarget(address, this.#start.self.user);
-      this.#dispatchWaiting(address);
-    }
-    if (this.#attached) this.#notices.push({ kind: "presence", name, before, devices: devices.length });
+    const { come, gone } = this.#roster.set(user, { name, devices, trust: this.#local.contacts.trustOf(user) });
+    for (const address of gone) this.#sending.gone(address);
+    for (const address of come) if (!sameAddress(address, this.self)) this.#sending.come(address);
+    if (this.#attached) this.#output.notices.push({ kind: "presence", name, before, devices: devices.length });
   }
 
   #unregistered(user: UserName): void {
-    for (const address of this.#devicesOf(user)) this.#gone(address);
+    for (const address of this.#sending.devicesOf(user)) this.#sending.gone(address);
     const name = this.#roster.nameOf(user);
-    if (this.#roster.delete(user)) this.#notices.push({ kind: "unregistered", name });
+    if (this.#roster.delete(user)) this.#output.notices.push({ kind: "unregistered", name });
   }
 
-  /** A device that has gone takes its conversations with it; `only` limits which message is lost to it. */
-  #gone(address: Address, only?: MessageId): void {
-    const peer = { user: address.user, device: address.device };
-    this.#conversations.forget(peer);
-    for (const { id, to } of this.#outbox.gone(peer, only)) {
-      this.#notices.push({ kind: "undelivered", id, to: this.#roster.nameOf(to), reason: "offline" });
-    }
+  #replenish(oneTimePrekeys: number): void {
+    const { env, state, device, owner, account } = this.#local;
+    const signer = { owner, identity: account.identity };
+    const standing = { signedPrekey: device.signedPrekey, oneTimePrekeys };
+    this.#output.frames.push(...device.replenish(env, state, signer, standing));
   }
 
-  #granted(grant: Extract<ServerMessage, { kind: "grant" }>): void {
-    using key = grant.key;
-    const peer = { user: grant.user, device: grant.device };
-    if (!this.#asked.delete(addressKey(peer))) {
-      throw new CodedError("state.unexpected", "a grant that was not asked for");
-    }
-    // A ticket that is not used now would be too old later.
-    if (this.#outbox.waitingFor(peer).length === 0) return;
-    this.#conversations.startGranted(peer, { conversation: grant.conversation, key, ticket: grant.ticket });
-    this.#dispatchWaiting(peer);
-  }
-
-  #confirmed(id: MessageId, by: Address): void {
-    const to = this.#outbox.confirm(id, by);
-    if (to !== null) this.#notices.push({ kind: "delivered", id, to: this.#roster.nameOf(to) });
-  }
-
-  /** What cannot be opened is not acknowledged: its sender hears that nobody has it. */
-  #deliver({ user, device, message, receivedAt, envelope }: Delivery): void {
-    const sender = { user, device };
-    try {
-      const content = decodeAll(Content, this.#conversations.open({ sender, message, receivedAt, envelope }));
-      const notice = this.#read(content, { sender, message, receivedAt });
-      this.#frames.push({ kind: "acknowledge", message, user, device });
-      this.#notices.push(notice);
-    } catch (error) {
-      if (!(error instanceof CodedError)) throw error;
-      this.#notices.push({ kind: "unreadable", from: this.#roster.nameOf(user), code: error.code });
-    }
-    // The sender may have begun a conversation that we have asked for as well.
-    if (this.#conversations.has(sender)) this.#dispatchWaiting(sender);
-  }
-
-  /** @throws e2ee.invalid for a text that is none of ours, or no text */
-  #read(content: Content, from: { sender: Address; message: MessageId; receivedAt: number }): Notice {
-    const { user, device } = from.sender;
-    const { self } = this.#start;
-    const own = user === self.user;
-    // A text that was written to somebody else is none of ours, unless we wrote it.
-    if (content.to !== self.user && !own) throw new CodedError("e2ee.invalid", "written to somebody else");
-    const name = this.#roster.nameOf(user);
-    if (content.kind !== CONTENT_TEXT) return { kind: "unsupported", from: name };
-    const text = decodeUtf8(content.body);
-    if (text === null) throw new CodedError("e2ee.invalid", "not UTF-8");
-    const { message: id, receivedAt } = from;
-    const to = this.#roster.nameOf(content.to);
-    return { kind: "message", id, from: name, device, to, own, sentAt: content.sentAt, receivedAt, text };
+  #markAll(): void {
+    for (const user of this.#roster.entries.keys()) this.#roster.setTrust(user, this.#local.contacts.trustOf(user));
   }
 }
 
-/** The body of a content. @throws text.tooLong above 8 KiB of UTF-8 */
-export function encodeText(text: string): Uint8Array {
-  const body = utf8(text);
-  if (body.length <= TEXT_MAX_BYTES) return body;
-  const what = `the text has ${body.length} bytes of UTF-8; at most ${TEXT_MAX_BYTES} fit in a message`;
-  throw new CodedError("text.tooLong", what);
+function addressOf({ user, device }: Address): Address {
+  return { user, device };
 }
-
-type Delivery = Extract<ServerMessage, { kind: "delivery" }>;

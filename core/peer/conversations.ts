@@ -1,42 +1,36 @@
 /**
- * The conversations of one device, by peer device. It owns their keys: it starts them from grants and tickets, chooses
- * the one to send in, and wipes them when the peer's device or this login ends (PROTOCOL §8).
+ * Which conversation with a peer device is sent in, and which are read (PROTOCOL §9.5).
+ *
+ * A new agreement takes the place of those before it. When both sides begin at once, each hears of the other's, and both
+ * choose the lower id. What has lost, or is older, is read until the peer has sent in the one that won.
  */
-import { EMPTY } from "../bytes.ts";
-import type { CryptoProvider, DhPrivateKey } from "../crypto/provider.ts";
+import { equalBytes } from "../crypto/compare.ts";
+import type { Party } from "../e2ee/agreement.ts";
 import {
   type Conversation,
-  openMessage,
-  sealMessage,
-  startConversation,
+  isDue,
+  openEnvelope,
+  sealEnvelope,
+  startAsAsker,
+  startAsPeer,
   wipeConversation,
 } from "../e2ee/conversation.ts";
+import { verifyPrekey } from "../e2ee/prekey.ts";
 import { CodedError } from "../errors.ts";
-import { type Address, addressKey, type ConversationId, type MessageId } from "../ids.ts";
+import type { Address, ConversationId, DeviceId, MessageId } from "../ids.ts";
 import { acceptTicket } from "../kdc/ticket.ts";
-import { CONVERSATIONS_PER_DEVICE } from "../limits.ts";
+import { RECENT_MESSAGES } from "../limits.ts";
+import type { UserName } from "../name.ts";
 import { type Secret, wipe } from "../secret.ts";
-import { decodeAll, encodeAll } from "../wire/codec.ts";
-import { Envelope } from "../wire/endToEnd.ts";
+import type { Bundle, Device, SignedPrekey } from "../wire/account.ts";
+import { decodeAll } from "../wire/codec.ts";
+import { Envelope, Opening } from "../wire/endToEnd.ts";
 import { padContent, unpadContent } from "../wire/padding.ts";
-
-interface Entry {
-  readonly conversation: Conversation;
-  /** Carried by every envelope until the peer has answered; empty then, and always on the peer's side. */
-  readonly ticket: Uint8Array;
-  /** No longer sent in, because the peer's silence may mean that it never accepted the ticket; still read. */
-  readonly retired: boolean;
-}
-
-export interface Identity {
-  readonly crypto: CryptoProvider;
-  /** The realm id: 32 bytes. */
-  readonly realm: Uint8Array;
-  readonly self: Address;
-  readonly ticketKey: DhPrivateKey;
-  /** The server's static key: 32 bytes. */
-  readonly serverPublicKey: Uint8Array;
-}
+import type { Introduction, Met } from "./contacts.ts";
+import { currentOf, type Entries, mapped, raced, withLast, withoutLosers } from "./conversationChoice.ts";
+import type { LocalDevice } from "./localDevice.ts";
+import { type Entry, SavedConversations } from "./savedConversations.ts";
+import type { LoadedState } from "./savedState.ts";
 
 /** What the server says of an envelope that it delivers. */
 export interface Received {
@@ -46,137 +40,240 @@ export interface Received {
   readonly envelope: Uint8Array;
 }
 
+/** What a grant brings. The key is borrowed. */
+export interface Granted {
+  readonly conversation: ConversationId;
+  readonly key: Secret;
+  readonly ticket: Uint8Array;
+  readonly bundle: Bundle;
+}
+
+export interface Opened {
+  readonly content: Uint8Array;
+  /** Under the pinned identity key, or another. */
+  readonly trust: "pinned" | "changed";
+  /** The sender's identity key. */
+  readonly peerIdentity: Uint8Array;
+  /** What an opening has told of the sender; null when the conversation was known. */
+  readonly introduced: { readonly by: Introduction; readonly met: Met } | null;
+  readonly conversation: ConversationId;
+  /** The number of this user's list of devices that the sender knows. */
+  readonly recipientDevices: number;
+}
+
+/** A conversation that an envelope opens, until the envelope has been opened too. */
+interface Begun {
+  readonly conversation: Conversation;
+  readonly introduction: Introduction;
+  readonly met: Met;
+  readonly expiresAt: number;
+  /** 0 when none was used. */
+  readonly oneTimePrekey: number;
+}
+
 export class Conversations implements Disposable {
-  readonly #identity: Identity;
-  readonly #byPeer = new Map<string, ReadonlyMap<ConversationId, Entry>>();
-  /** Ticket ids that opened a conversation, until they would be refused for their age. */
-  readonly #used = new Map<ConversationId, number>();
+  readonly #local: LocalDevice;
+  readonly #saved: SavedConversations;
 
-  constructor(identity: Identity) {
-    this.#identity = identity;
+  constructor(local: LocalDevice) {
+    this.#local = local;
+    this.#saved = new SavedConversations(local.state);
   }
 
-  /** Whether there is a conversation to send in. */
-  has(peer: Address): boolean {
-    return this.#usable(peer).length > 0;
+  /** @throws state.damaged */
+  restore(loaded: LoadedState, restored: boolean): void {
+    this.#saved.restore(loaded, restored);
   }
 
-  #usable(peer: Address): readonly Entry[] {
-    return [...(this.#byPeer.get(addressKey(peer))?.values() ?? [])].filter(({ retired }) => !retired);
+  /** Whether there is a conversation to send in that is under the pinned identity key and not due to be renewed. */
+  canSend(peer: Address): boolean {
+    const entry = currentOf(this.#saved.of(peer).entries);
+    const contact = this.#local.contacts.get(peer.user);
+    if (entry === null || contact === null || contact.changed !== null) return false;
+    const { conversation } = entry;
+    return equalBytes(conversation.peerIdentity, contact.identityKey) && !isDue(conversation, this.#local.env.nowMs());
   }
 
-  /** Starts a conversation that the server granted to this device; `key` stays the caller's to wipe. */
-  startGranted(peer: Address, granted: { conversation: ConversationId; key: Secret; ticket: Uint8Array }): void {
-    const { crypto, realm, self } = this.#identity;
-    const start = { realm, id: granted.conversation, asker: self, peer };
-    const known = this.#byPeer.get(addressKey(peer))?.get(granted.conversation);
-    const conversation = startConversation(crypto, granted.key, start, "asker");
-    this.#store(peer, { conversation, ticket: granted.ticket, retired: false });
-    if (known !== undefined) wipeConversation(known.conversation);
+  /** Whether a message has been read. */
+  hasRead(peer: Address, message: MessageId): boolean {
+    return this.#saved.of(peer).recent.includes(message);
+  }
+
+  /** Devices of a user that there are conversations with. */
+  devicesOf(user: UserName): readonly Address[] {
+    const own = this.#saved.keys().filter((key) => key.startsWith(`${user}/`));
+    return own.map((key) => ({ user, device: key.slice(user.length + 1) as DeviceId }));
   }
 
   /**
-   * Seals `content` for a device with which there is a conversation. Of several, the one with the lowest id is used, so
-   * that two devices which both started end up in the same one.
-   * @throws e2ee.noConversation, channel.exhausted
+   * Begins a conversation that the server granted. `device` is the peer's, of a list that its identity key has signed.
+   * @throws e2ee.prekey; e2ee.invalid for an id that is taken, or a key that is none
    */
-  seal(peer: Address, message: MessageId, content: Uint8Array): Uint8Array {
-    const [first, ...others] = this.#usable(peer);
-    if (first === undefined) throw new CodedError("e2ee.noConversation");
-    const entry = others.reduce((a, b) => (b.conversation.id < a.conversation.id ? b : a), first);
-    const step = sealMessage(this.#identity.crypto, entry.conversation, message, padContent(content));
-    this.#store(peer, { ...entry, conversation: step.next });
-    wipe(...step.spent);
-    return encodeAll(Envelope, {
-      version: 1,
-      conversation: entry.conversation.id,
-      number: step.number,
-      ticket: entry.ticket,
-      sealed: step.sealed,
+  begin(peer: Address, device: Device, { conversation: id, key, ticket, bundle }: Granted): void {
+    const { env, owner, contacts } = this.#local;
+    const { identityKey } = bundle;
+    const { entries, recent } = this.#saved.of(peer);
+    if (entries.has(id)) throw new CodedError("e2ee.invalid", "a conversation that stands");
+    const whose = { realm: owner.realm, user: peer.user, device: peer.device };
+    const verify = (kind: "signed" | "oneTime", prekey: SignedPrekey) =>
+      verifyPrekey(env.crypto, identityKey, { ...whose, kind, nowMs: env.nowMs() }, prekey);
+    const signed = verify("signed", bundle.signed);
+    const oneTime = bundle.oneTime === null ? null : verify("oneTime", bundle.oneTime);
+    const devices = contacts.get(owner.user)?.devices?.signed;
+    if (devices === undefined) throw new Error("conversations: a session without its own list of devices");
+    const conversation = startAsAsker(env, {
+      ...{ realm: owner.realm, conversation: id, kdcKey: key, ticket, devices, prekeys: { signed, oneTime } },
+      ...this.#ownSide(),
+      peer: { address: peer, identityKey, agreementKey: device.agreementKey },
     });
+    const others = [...entries].map(([other, entry]) => [other, { ...entry, superseded: true }] as const);
+    const begun = { conversation, retired: false, superseded: false };
+    this.#saved.keep(peer, { entries: new Map<ConversationId, Entry>([...others, [id, begun]]), recent });
+  }
+
+  /** Seals `content` for a device that `canSend` has said yes of. @throws e2ee.noConversation, channel.exhausted */
+  seal(peer: Address, message: MessageId, content: Uint8Array): Uint8Array {
+    const { entries, recent } = this.#saved.of(peer);
+    const entry = currentOf(entries);
+    if (entry === null) throw new CodedError("e2ee.noConversation");
+    const { env, owner, contacts } = this.#local;
+    const numberOf = (user: UserName): number => contacts.get(user)?.devicesNumber ?? 0;
+    const step = sealEnvelope(env.crypto, entry.conversation, {
+      message,
+      senderDevices: numberOf(owner.user),
+      recipientDevices: numberOf(peer.user),
+      content: padContent(content),
+    });
+    this.#saved.keep(peer, { entries: withLast(entries, { ...entry, conversation: step.next }), recent });
+    wipe(...step.spent);
+    return step.envelope;
   }
 
   /**
-   * Opens an envelope: the content, padding removed. Nothing changes unless all of it verifies.
+   * Opens an envelope: the content, padding removed. Nothing changes unless its tag and, for an opening, all before it
+   * verify.
    * @throws wire.malformed, ticket.*, e2ee.*
    */
-  open(received: Received): Uint8Array {
+  open(received: Received): Opened {
+    const { sender, message } = received;
     const envelope = decodeAll(Envelope, received.envelope);
-    const known = this.#byPeer.get(addressKey(received.sender))?.get(envelope.conversation);
-    if (known !== undefined) return this.#openIn(known.conversation, envelope, received);
-    const { conversation, expiresAt } = this.#startFromTicket(envelope, received);
+    const { entries } = this.#saved.of(sender);
+    const known = entries.get(envelope.conversation);
+    if (known !== undefined) {
+      const step = openEnvelope(this.#local.env, known.conversation, envelope, message);
+      const entry = { ...known, conversation: step.next, retired: false };
+      this.#commit(sender, withoutLosers(withLast(entries, entry), entry, this.#local.env.nowMs()), message);
+      wipe(...step.spent);
+      return this.#opened(step, sender, envelope, null);
+    }
+    const { env, contacts, state, device } = this.#local;
+    const begun = this.#accept(envelope, received);
     try {
-      const content = this.#openIn(conversation, envelope, received);
-      this.#used.set(conversation.id, expiresAt);
-      return content;
+      const step = openEnvelope(env, begun.conversation, envelope, message);
+      contacts.keep(begun.introduction, begun.met);
+      this.#saved.use(envelope.conversation, begun.expiresAt);
+      if (begun.oneTimePrekey !== 0) device.forgetPrekey(state, begun.oneTimePrekey);
+      this.#commit(sender, raced(entries, step.next, env.nowMs()), message);
+      wipe(...step.spent);
+      return this.#opened(step, sender, envelope, { by: begun.introduction, met: begun.met });
     } catch (error) {
-      wipeConversation(conversation);
+      wipeConversation(begun.conversation);
       throw error;
     }
   }
 
-  #openIn(conversation: Conversation, envelope: Envelope, received: Received): Uint8Array {
-    const step = openMessage(this.#identity.crypto, conversation, { ...envelope, message: received.message });
-    let content: Uint8Array;
-    try {
-      content = unpadContent(step.plaintext);
-    } catch (error) {
-      wipe(step.next.receiving.key, ...step.spent.filter((secret) => secret !== conversation.receiving.key));
-      throw error;
-    }
-    // The peer has answered in it, or began it: no ticket has to travel any more.
-    this.#store(received.sender, { conversation: step.next, ticket: EMPTY, retired: false });
-    wipe(...step.spent);
-    return content;
-  }
-
-  /** A ticket id opens one conversation, once. */
-  #startFromTicket(envelope: Envelope, received: Received): { conversation: Conversation; expiresAt: number } {
-    const { crypto, realm, self, ticketKey, serverPublicKey } = this.#identity;
-    if (envelope.ticket.length === 0) throw new CodedError("e2ee.noConversation");
-    // Nearly in order of expiry: what is looked at is as much as is dropped.
-    for (const [id, expiresAt] of this.#used) {
-      if (received.receivedAt < expiresAt) break;
-      this.#used.delete(id);
-    }
-    if (this.#used.has(envelope.conversation)) throw new CodedError("ticket.reused");
-    const use = { sender: received.sender, self, receivedAt: received.receivedAt };
-    const body = acceptTicket(crypto, { device: ticketKey, server: serverPublicKey }, envelope.ticket, use);
-    using key = body.key;
-    if (body.conversation !== envelope.conversation) throw new CodedError("ticket.invalid", "another conversation");
-    const start = { realm, id: body.conversation, asker: received.sender, peer: self };
-    return { conversation: startConversation(crypto, key, start, "peer"), expiresAt: body.expiresAt };
-  }
-
-  /** Keeps `entry` as the one used last; over the limit the conversation ends that was used longest ago. */
-  #store(peer: Address, entry: Entry): void {
-    const entries = new Map(this.#byPeer.get(addressKey(peer)));
-    entries.delete(entry.conversation.id); // or it would keep its old place in the order
-    entries.set(entry.conversation.id, entry);
-    for (const [id, oldest] of entries) {
-      if (entries.size <= CONVERSATIONS_PER_DEVICE) break;
-      wipeConversation(oldest.conversation);
-      entries.delete(id);
-    }
-    this.#byPeer.set(addressKey(peer), entries);
+  /** The peer cannot read what was sent in any other: from now on this one is sent in. */
+  prefer(peer: Address, id: ConversationId): void {
+    const { entries, recent } = this.#saved.of(peer);
+    this.#saved.keep(peer, {
+      entries: mapped(entries, (entry, other) => ({ ...entry, superseded: other !== id })),
+      recent,
+    });
   }
 
   /** Sends no more in the conversations with `peer`, until it says something in one of them. */
   retire(peer: Address): void {
-    const entries = this.#byPeer.get(addressKey(peer)) ?? [];
-    this.#byPeer.set(addressKey(peer), new Map([...entries].map(([id, entry]) => [id, { ...entry, retired: true }])));
+    const { entries, recent } = this.#saved.of(peer);
+    if (entries.size > 0) {
+      this.#saved.keep(peer, { entries: mapped(entries, (entry) => ({ ...entry, retired: true })), recent });
+    }
   }
 
-  /** Wipes every conversation with a device that has gone. */
+  /** Wipes those with a device that are not under this identity key of its user. */
+  keepOnlyOf(peer: Address, identityKey: Uint8Array): void {
+    const { entries, recent } = this.#saved.of(peer);
+    const kept = [...entries].filter(([, { conversation }]) => equalBytes(conversation.peerIdentity, identityKey));
+    if (kept.length < entries.size) this.#saved.keep(peer, { entries: new Map(kept), recent });
+  }
+
+  /** Wipes every conversation with a device that is gone for good. */
   forget(peer: Address): void {
-    for (const entry of this.#byPeer.get(addressKey(peer))?.values() ?? []) wipeConversation(entry.conversation);
-    this.#byPeer.delete(addressKey(peer));
+    this.#saved.forget(peer);
   }
 
   [Symbol.dispose](): void {
-    for (const entries of this.#byPeer.values()) {
-      for (const entry of entries.values()) wipeConversation(entry.conversation);
-    }
-    this.#byPeer.clear();
+    wipe(this.#saved);
+  }
+
+  #ownSide(): { readonly self: Party; readonly agreementSecret: Secret } {
+    const { self: address, account, device } = this.#local;
+    const { agreementKey } = device.entry;
+    return {
+      self: { address, identityKey: account.identityKey, agreementKey },
+      agreementSecret: device.agreementSecret,
+    };
+  }
+
+  #commit(peer: Address, entries: Entries, message: MessageId): void {
+    const recent = [...this.#saved.of(peer).recent, message].slice(-RECENT_MESSAGES);
+    this.#saved.keep(peer, { entries, recent });
+  }
+
+  /** @throws wire.malformed for a padding that is none: the message is used up all the same */
+  #opened(
+    step: { readonly next: Conversation; readonly plaintext: Uint8Array },
+    { user }: Address,
+    envelope: Envelope,
+    introduced: Opened["introduced"],
+  ): Opened {
+    const pinned = this.#local.contacts.get(user)?.identityKey;
+    const { peerIdentity, id: conversation } = step.next;
+    const trust = pinned !== undefined && equalBytes(pinned, peerIdentity) ? "pinned" : "changed";
+    const content = unpadContent(step.plaintext);
+    return { content, trust, peerIdentity, introduced, conversation, recipientDevices: envelope.recipientDevices };
+  }
+
+  /** A ticket id opens one conversation, once. */
+  #accept(envelope: Envelope, received: Received): Begun {
+    const { env, owner, self, device, serverPublicKey, account, contacts } = this.#local;
+    if (envelope.opening.length === 0) throw new CodedError("e2ee.noConversation");
+    const opening = decodeAll(Opening, envelope.opening);
+    const { sender, receivedAt } = received;
+    if (this.#saved.isUsed(envelope.conversation, Math.min(receivedAt, env.nowMs())))
+      throw new CodedError("ticket.reused");
+    const keys = { device: device.ticketKey, server: serverPublicKey };
+    const body = acceptTicket(env.crypto, keys, opening.ticket, { sender, self, receivedAt });
+    using kdcKey = body.key;
+    if (body.conversation !== envelope.conversation) throw new CodedError("ticket.invalid", "another conversation");
+    // A one-time prekey is gone once it was used; without one only the time tells an opening that comes again.
+    if (opening.oneTimePrekey === 0 && this.#saved.mayBeUsed(body.expiresAt)) throw new CodedError("ticket.reused");
+    const same =
+      equalBytes(body.askerIdentity, opening.identityKey) && equalBytes(body.peerIdentity, account.identityKey);
+    if (!same) throw new CodedError("ticket.foreign", "other identities");
+    const { identityKey, devices } = opening;
+    const introduction = { user: sender.user, identityKey, devices };
+    const met = contacts.judge(introduction);
+    const asker = met.list.devices.find((entry) => entry.device === sender.device);
+    if (asker === undefined) throw new CodedError("e2ee.devices", "the sender is not on its list");
+    const signed = device.prekey(opening.signedPrekey, "signed");
+    const oneTime = opening.oneTimePrekey === 0 ? null : device.prekey(opening.oneTimePrekey, "oneTime");
+    if (signed === null || (oneTime === null && opening.oneTimePrekey !== 0)) throw new CodedError("e2ee.prekey");
+    const conversation = startAsPeer(env, {
+      ...{ realm: owner.realm, conversation: body.conversation, kdcKey, prekeys: { signed, oneTime } },
+      ...this.#ownSide(),
+      peer: { address: sender, identityKey, agreementKey: asker.agreementKey },
+      ...{ opening, encodedOpening: envelope.opening },
+    });
+    return { conversation, introduction, met, expiresAt: body.expiresAt, oneTimePrekey: opening.oneTimePrekey };
   }
 }

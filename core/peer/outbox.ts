@@ -6,23 +6,33 @@
  * to be sealed for whom. Not its concern: keys, bytes, time.
  */
 import { type Address, addressKey, type MessageId } from "../ids.ts";
+import { RESENT_MAX } from "../limits.ts";
 import type { UserName } from "../name.ts";
+
+interface Target {
+  readonly address: Address;
+  state: "waiting" | "sent" | "confirmed" | "gone";
+  /** Which of all that were sent to that device it is; 0 until it is sent. */
+  place: number;
+}
 
 export interface Pending {
   readonly id: MessageId;
   readonly to: UserName;
   readonly content: Uint8Array;
   /** By address: waiting for a conversation, sent, confirmed, or gone. */
-  readonly targets: Map<string, { readonly address: Address; state: "waiting" | "sent" | "confirmed" | "gone" }>;
+  readonly targets: Map<string, Target>;
   delivered: boolean;
 }
 
 export class Outbox {
   readonly #pending = new Map<MessageId, Pending>();
+  /** By address: how many were sent to it. */
+  readonly #sent = new Map<string, number>();
 
   add(id: MessageId, to: UserName, content: Uint8Array, targets: readonly Address[]): Pending {
     const pending: Pending = { id, to, content, targets: new Map(), delivered: false };
-    for (const address of targets) pending.targets.set(addressKey(address), { address, state: "waiting" });
+    for (const address of targets) pending.targets.set(addressKey(address), { address, state: "waiting", place: 0 });
     this.#pending.set(id, pending);
     return pending;
   }
@@ -32,7 +42,7 @@ export class Outbox {
     for (const pending of this.#pending.values()) {
       const wanted = address.user === pending.to || address.user === self;
       const key = addressKey(address);
-      if (wanted && !pending.targets.has(key)) pending.targets.set(key, { address, state: "waiting" });
+      if (wanted && !pending.targets.has(key)) pending.targets.set(key, { address, state: "waiting", place: 0 });
     }
   }
 
@@ -41,9 +51,34 @@ export class Outbox {
     return [...this.#pending.values()].filter((entry) => entry.targets.get(addressKey(address))?.state === "waiting");
   }
 
+  /**
+   * What was sent to `address` and not confirmed waits again, of the last `RESENT_MAX` that were sent to it: of those before
+   * the device may have forgotten that it has read them, and would show them twice.
+   */
+  unsend(address: Address): void {
+    const key = addressKey(address);
+    const last = this.#sent.get(key) ?? 0;
+    for (const { targets } of this.#pending.values()) {
+      const target = targets.get(key);
+      if (target?.state === "sent" && last - target.place < RESENT_MAX) target.state = "waiting";
+    }
+  }
+
+  /** Drops all that is written to `user` and not delivered. */
+  dropFor(user: UserName): readonly Pending[] {
+    const dropped = [...this.#pending.values()].filter(({ to, delivered }) => to === user && !delivered);
+    for (const { id } of dropped) this.#pending.delete(id);
+    return dropped;
+  }
+
   markSent(pending: Pending, address: Address): void {
-    const target = pending.targets.get(addressKey(address));
-    if (target !== undefined) target.state = "sent";
+    const key = addressKey(address);
+    const target = pending.targets.get(key);
+    if (target !== undefined) {
+      target.state = "sent";
+      target.place = (this.#sent.get(key) ?? 0) + 1;
+      this.#sent.set(key, target.place);
+    }
     this.#dropWhenDone(pending);
   }
 

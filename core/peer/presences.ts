@@ -1,5 +1,5 @@
 /**
- * Tells every session who is there (PROTOCOL §9.1). The first change after a quiet time is told at once; further ones are
+ * Tells every session who is there (PROTOCOL §10.1). The first change after a quiet time is told at once; further ones are
  * collected while a timer runs, and told together in their last state when it is over: a crowd that logs in costs each
  * session a record now and then, not one for every login. Whoever is told anything else of a user hears of that change
  * first.

@@ -1,10 +1,13 @@
 import type { Address, DeviceId } from "../ids.ts";
 import type { UserName } from "../name.ts";
+import type { Trust } from "./notices.ts";
 
 export interface RosterEntry {
   /** As registered. */
   readonly name: string;
   readonly devices: readonly DeviceId[];
+  /** What is known of the user's identity key. */
+  readonly trust: Trust;
 }
 
 /** Who is registered, by protocol name, and which of their devices are logged in. */
@@ -37,6 +40,11 @@ export class Roster {
     this.#entries.set(user, entry);
     const now = this.devicesOf(user);
     return { come: without(now, before), gone: without(before, now) };
+  }
+
+  setTrust(user: UserName, trust: Trust): void {
+    const entry = this.#entries.get(user);
+    if (entry !== undefined) this.#entries.set(user, { ...entry, trust });
   }
 
   /** Removes a user: false when there was none. */

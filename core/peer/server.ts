@@ -1,28 +1,27 @@
 /**
- * The server as one machine: every connection, who is online, and what a session may ask (PROTOCOL §7, §9). Events in,
- * effects out; the caller moves bytes, runs jobs and keeps timers.
+ * The server as one machine: every connection, who is online, and what may be asked when (PROTOCOL §7, §8, §10). Events in,
+ * effects out; the caller moves bytes, runs jobs, keeps timers and asks the store.
  *
  * It is the KDC: it holds a session key for each device until its logout, and forgets a conversation key as soon as it
- * has been issued. Envelopes pass through; nothing of them is kept.
+ * has been issued. What is asked is answered by accounts.ts, passwordChanges.ts and exchange.ts.
  */
 
 import { wipeResult } from "../crypto/jobs.ts";
-import { checkPublicKey } from "../crypto/x25519.ts";
 import type { Env } from "../env.ts";
 import { CodedError, closeCodeOf, type ErrorCode } from "../errors.ts";
-import { type Address, sameAddress } from "../ids.ts";
-import { grant } from "../kdc/granting.ts";
+import type { Address } from "../ids.ts";
 import type { Verdict } from "../kdc/guessing.ts";
-import { type ServerKeys, stillCounts, type Users } from "../kdc/realm.ts";
+import type { ServerKeys, Users } from "../kdc/realm.ts";
 import type { Session } from "../kdc/session.ts";
 import type { UserName } from "../name.ts";
-import { wipe } from "../secret.ts";
-import type { ClientMessage, ServerMessage } from "../wire/messages.ts";
+import type { ClientMessage } from "../wire/messages.ts";
+import { Errands } from "./errands.ts";
 import { type ConnectionId, Online } from "./online.ts";
 import { Outgoing } from "./outgoing.ts";
 import { Presences } from "./presences.ts";
 import { type ConnectionEvent, ServerConnection } from "./serverConnection.ts";
 import type { ServerEffect, ServerEvent } from "./serverEvents.ts";
+import { Serving } from "./serving.ts";
 
 /** A session, without its key. */
 export interface SessionInfo extends Address {
@@ -32,6 +31,8 @@ export interface SessionInfo extends Address {
 }
 
 const CLOSE_NORMAL = 1000;
+/** What costs little: the rest is public-key work, or a write to the disk. */
+const CHEAP_KINDS: ReadonlySet<ClientMessage["kind"]> = new Set(["send", "acknowledge", "guessesSeen", "logout"]);
 
 export class Server {
   readonly #env: Env;
@@ -40,18 +41,29 @@ export class Server {
   readonly #online = new Online();
   readonly #outgoing = new Outgoing();
   readonly #presences: Presences;
+  readonly #errands: Errands;
+  readonly #serving: Serving;
   #users: Users;
-  /** How often one user may be logged in; whoever is there stays when it becomes less. */
-  #devicesPerUser: number;
   #effects: ServerEffect[] = [];
 
   constructor(env: Env, keys: ServerKeys, start: { readonly users: Users; readonly devicesPerUser: number }) {
     this.#env = env;
     this.#keys = keys;
     this.#users = start.users;
-    this.#devicesPerUser = start.devicesPerUser;
     const nameOf = (user: UserName) => this.#users.get(user)?.name ?? user;
     this.#presences = new Presences({ online: this.#online, outgoing: this.#outgoing, nameOf });
+    const effect = (asked: ServerEffect) => this.#effects.push(asked);
+    this.#errands = new Errands(this.#connections, effect);
+    this.#serving = new Serving(
+      {
+        ...{ env, keys, connections: this.#connections, online: this.#online, outgoing: this.#outgoing, effect },
+        ...{ presences: this.#presences, errands: this.#errands },
+        nameOf,
+        users: () => this.#users.keys(),
+        end: (connection, code, silently) => this.#end(connection, code, { silently }),
+      },
+      start.devicesPerUser,
+    );
   }
 
   get online(): { readonly users: number; readonly devices: number; readonly connections: number } {
@@ -80,7 +92,7 @@ export class Server {
         this.#setUsers(event.users);
         break;
       case "devicesPerUser":
-        this.#devicesPerUser = event.max;
+        this.#serving.setDevicesPerUser(event.max);
         break;
       case "awake":
         this.#presences.tellRest();
@@ -94,7 +106,15 @@ export class Server {
         this.#end(event.connection, null);
         break;
       case "end":
+        if (event.code === "server.fault") this.#serving.fault(event.connection);
         this.#end(event.connection, event.code);
+        break;
+      case "stored":
+        this.#blaming(event.connection, () => this.#serving.stored(event.id, event.answer));
+        break;
+      case "passwordSet":
+        this.#serving.passwordSet(event.connection, event.id, event.users);
+        if (event.users !== null) this.#setUsers(event.users);
         break;
       case "verdict":
         this.#judge(event.connection, event.verdict);
@@ -113,8 +133,11 @@ export class Server {
     return effects;
   }
 
+  /** The verdict on a login, or on a guess at the old password of a session. */
   #judge(connection: ConnectionId, verdict: Verdict): void {
-    if (verdict.kind !== "wait") this.#step(connection, { kind: "admitted", admission: verdict });
+    const standing = this.#connections.get(connection)?.standing;
+    if (standing != null) this.#blaming(connection, () => this.#serving.judged(connection, standing, verdict));
+    else if (verdict.kind !== "wait") this.#step(connection, { kind: "admitted", admission: verdict });
     else this.#end(connection, "auth.tooManyAttempts", { waitSeconds: verdict.seconds });
   }
 
@@ -124,115 +147,42 @@ export class Server {
       if (event.kind === "computed") wipeResult(event.result);
       return;
     }
-    try {
+    this.#blaming(connection, () => {
       const { effects, requests } = peer.step(event, this.#users);
-      for (const effect of effects) this.#effects.push({ ...effect, connection });
-      for (const request of requests) this.#serve(connection, peer, request);
-      if (event.kind === "frame" && peer.session !== null) {
+      for (const effect of effects) {
+        this.#effects.push({ ...effect, connection });
+        if (effect.kind === "proved" && peer.standing !== null) this.#serving.begin(connection, peer.standing);
+      }
+      for (const request of requests) this.#serving.serve(connection, peer, request);
+      if (requests.length > 0 || (event.kind === "frame" && peer.session !== null)) {
         this.#effects.push({ kind: "asked", connection, ...askedFor(requests) });
       }
+    });
+  }
+
+  /** Does `act`; what a peer is to be blamed for ends its connection. */
+  #blaming(connection: ConnectionId, act: () => void): void {
+    try {
+      act();
     } catch (error) {
       if (!(error instanceof CodedError)) throw error;
       this.#end(connection, error.code);
     }
   }
 
-  #serve(connection: ConnectionId, peer: ServerConnection, request: ClientMessage): void {
-    if (request.kind === "attach") {
-      this.#attach(connection, peer, request);
-      return;
-    }
-    const { session } = peer;
-    if (session === null) throw new CodedError("state.unexpected");
-    switch (request.kind) {
-      case "ticketRequest":
-        this.#grant(connection, session, request);
-        break;
-      case "send":
-        this.#route(connection, session, request);
-        break;
-      case "acknowledge": {
-        const { message, user, device } = request;
-        const sender = this.#online.connectionOf({ user, device });
-        const { user: by, device: from } = session;
-        if (sender !== null) this.#send(sender, { kind: "confirmed", message, user: by, device: from });
-        break;
-      }
-      case "logout":
-        this.#end(connection, null);
-        break;
-      case "guessesSeen":
-        this.#effects.push({ kind: "guessesSeen", connection });
-        break;
-      case "loginStart":
-      case "loginFinish":
-      case "solution":
-        throw new CodedError("state.unexpected");
-    }
-  }
-
-  #attach(connection: ConnectionId, peer: ServerConnection, request: Extract<ClientMessage, { kind: "attach" }>): void {
-    const { proved } = peer;
-    if (proved === null || peer.session !== null) throw new CodedError("state.unexpected");
-    const devices = this.#online.devicesOf(proved.user);
-    if (devices.length >= this.#devicesPerUser) throw new CodedError("auth.tooManyDevices");
-    if (devices.includes(request.device)) throw new CodedError("auth.device");
-    checkTicketKey(request.ticketKey);
-    const { device, ticketKey } = request;
-    const session = peer.attach({ device, ticketKey, since: this.#env.nowMs() });
-    this.#online.add(session, connection);
-    this.#presences.tellAll(connection, this.#users.keys());
-    const { report } = proved;
-    if (report !== null && report.prefixes.length > 0) this.#send(connection, { kind: "guesses", ...report });
-    this.#send(connection, { kind: "attached", name: proved.registered.name });
-    this.#presences.changed(session.user, connection);
-    this.#effects.push({ kind: "attached", connection, device: addressOf(session) });
-  }
-
-  #grant(connection: ConnectionId, asker: Session, peer: Address): void {
-    const { user, device } = peer;
-    this.#presences.tellFirst(connection, user);
-    const to = this.#online.connectionOf(peer);
-    const session = to === null ? null : this.#connections.get(to)?.session;
-    if (session == null || sameAddress(peer, asker)) {
-      this.#send(connection, { kind: "absent", user, device });
-      return;
-    }
-    const { conversation, key, ticket } = grant(this.#env, this.#keys.staticKey, asker, session);
-    this.#outgoing.sendKey(connection, { kind: "grant", user, device, conversation, key, ticket });
-    wipe(key);
-  }
-
-  #route(connection: ConnectionId, sender: Session, request: Extract<ClientMessage, { kind: "send" }>): void {
-    const { message, user, device, envelope } = request;
-    const to = sameAddress(request, sender) ? null : this.#online.connectionOf(request);
-    // Devices that the sender has not heard of get the message too, as long as it is not confirmed.
-    this.#presences.tellFirst(connection, user);
-    this.#presences.tellFirst(connection, sender.user);
-    if (to === null) {
-      this.#send(connection, { kind: "bounced", message, user, device });
-      return;
-    }
-    const from = { user: sender.user, device: sender.device };
-    this.#presences.tellFirst(to, sender.user);
-    this.#send(to, { kind: "delivery", message, ...from, receivedAt: this.#env.nowMs(), envelope });
-  }
-
   /** A user who is gone, is locked or has another password is logged out; everybody hears of the others. */
   #setUsers(users: Users): void {
     const before = this.#users;
     this.#users = users;
-    for (const [connection, peer] of [...this.#connections]) {
-      if (peer.proved === null) continue;
-      const { user, registered } = peer.proved;
-      if (!stillCounts(registered, users.get(user))) this.#end(connection, "auth.ended");
+    for (const [connection, { standing }] of [...this.#connections]) {
+      if (standing !== null && !standing.takeIn(users.get(standing.user))) this.#end(connection, "auth.ended");
     }
-    for (const user of before.keys()) if (!users.has(user)) this.#presences.unregistered(user);
+    for (const user of before.keys()) {
+      if (users.has(user)) continue;
+      this.#presences.unregistered(user);
+      this.#errands.note({ op: "forget", user });
+    }
     for (const [user, { name }] of users) if (before.get(user)?.name !== name) this.#presences.changed(user);
-  }
-
-  #send(connection: ConnectionId, message: ServerMessage): void {
-    this.#outgoing.send(connection, message);
   }
 
   #flush(): void {
@@ -260,6 +210,7 @@ export class Server {
     this.#effects.push({ kind: "ended", connection, device, attempted, code });
     if (session === null) return;
     this.#online.remove(session);
+    this.#errands.note({ op: "seen", ...addressOf(session), atMs: this.#env.nowMs(), logins: null });
     if (!silently && this.#users.has(session.user)) this.#presences.changed(session.user);
   }
 }
@@ -272,19 +223,10 @@ function closeCode(code: ErrorCode | null, sealed: boolean): number {
 
 /** A record of padding asks for nothing, and is work too. */
 function askedFor(requests: readonly ClientMessage[]): { readonly frames: number; readonly tickets: number } {
-  const tickets = requests.filter(({ kind }) => kind === "ticketRequest").length;
+  const tickets = requests.filter(({ kind }) => !CHEAP_KINDS.has(kind)).length;
   return { frames: Math.max(requests.length, 1), tickets };
 }
 
 function addressOf({ user, device }: Session): Address {
   return { user, device };
-}
-
-/** @throws wire.malformed for a ticket key that no ticket could be sealed to */
-function checkTicketKey(ticketKey: Uint8Array): void {
-  try {
-    checkPublicKey(ticketKey);
-  } catch (cause) {
-    throw new CodedError("wire.malformed", "ticket key", { cause });
-  }
 }

@@ -1,6 +1,7 @@
 /**
  * One connection as the server sees it, from the first byte to the session (PROTOCOL §4, §6). It owns the channel, the
- * login and the session key. What a session asks for is handed up: the server, which knows the others, answers.
+ * login, what is known of a user who has proved the password, and the session key. What is asked for once that is proved is
+ * handed up: the server, which knows the others and the store, answers.
  */
 import type { HandshakeEvent } from "../channel/handshake.ts";
 import type { Channel } from "../channel/record.ts";
@@ -8,6 +9,7 @@ import { type ResponderState, stepResponder, wipeResponder } from "../channel/re
 import type { Job } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
 import { CodedError, ERRORS, type ErrorCode } from "../errors.ts";
+import type { DeviceId } from "../ids.ts";
 import type { Admission, GuessReport } from "../kdc/guessing.ts";
 import { acceptLogin, answerLogin } from "../kdc/login.ts";
 import { solves } from "../kdc/puzzle.ts";
@@ -17,6 +19,8 @@ import type { UserName } from "../name.ts";
 import type { ServerLoginState } from "../opaque/login.ts";
 import { type Secret, wipe } from "../secret.ts";
 import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../wire/messages.ts";
+import { deviceOf } from "./knownAccount.ts";
+import { Standing } from "./standing.ts";
 
 /** A login that was begun: for whom, if it is a registered user; anything else may be a mistyped password. */
 export interface Attempt {
@@ -51,15 +55,14 @@ type Phase =
   | {
       readonly phase: "awaitAttach";
       readonly channel: Channel;
-      readonly user: UserName;
-      readonly registered: RegisteredUser;
+      readonly standing: Standing;
       readonly key: Secret;
       readonly report: GuessReport | null;
     }
   | {
       readonly phase: "session";
       readonly channel: Channel;
-      readonly registered: RegisteredUser;
+      readonly standing: Standing;
       readonly session: Session;
     }
   | { readonly phase: "ended" };
@@ -70,7 +73,7 @@ export type ConnectionEffect =
   /** The handshake is done. */
   | { readonly kind: "channel" }
   /**
-   * A login of this name has begun, known or not: may it go on? To be answered with a `verdict` before the next frame
+   * A login of this name has begun, known or not, or a change of the password: may it go on? To be answered with a `verdict` before the next frame
    * of this connection is handed over. Whoever is let on has made a guess. `solved`: a puzzle has been, and one is enough.
    */
   | { readonly kind: "attempt"; readonly user: UserName; readonly registered: boolean; readonly solved: boolean }
@@ -78,12 +81,6 @@ export type ConnectionEffect =
   | { readonly kind: "proved"; readonly user: UserName };
 
 export type ConnectionEvent = HandshakeEvent | { readonly kind: "admitted"; readonly admission: Admission };
-
-interface Proved {
-  readonly user: UserName;
-  readonly registered: RegisteredUser;
-  readonly report: GuessReport | null;
-}
 
 /** Effects to run, then what the session asks. */
 export interface ConnectionStep {
@@ -113,12 +110,14 @@ export class ServerConnection {
     return registered === null ? {} : { user };
   }
 
-  /** The user that the password was proved for, the record it was proved against, and what the user has to be told. */
-  get proved(): Proved | null {
-    if (this.#phase.phase === "awaitAttach") return this.#phase;
-    if (this.#phase.phase !== "session") return null;
-    const { session, registered } = this.#phase;
-    return { user: session.user, registered, report: null };
+  /** The user who has proved the password; lent. */
+  get standing(): Standing | null {
+    return this.#phase.phase === "awaitAttach" || this.#phase.phase === "session" ? this.#phase.standing : null;
+  }
+
+  /** What the user has to be told when the device is attached. */
+  get report(): GuessReport | null {
+    return this.#phase.phase === "awaitAttach" ? this.#phase.report : null;
   }
 
   /** What the user is told once the device is attached. */
@@ -149,18 +148,29 @@ export class ServerConnection {
     return { effects, requests };
   }
 
-  /** Completes the login: the device of a user who has proved the password. */
-  attach(session: Omit<Session, "key" | "user">): Session {
+  /**
+   * Completes the login: a device on the list of the user who has proved the password.
+   * @throws auth.removed when it is not on the list; state.unexpected
+   */
+  attach(device: DeviceId, since: number): Session {
     if (this.#phase.phase !== "awaitAttach") throw new CodedError("state.unexpected");
-    const { channel, user, key, registered } = this.#phase;
-    const complete: Session = { ...session, user, key };
-    this.#phase = { phase: "session", channel, registered, session: complete };
-    return complete;
+    const { channel, standing, key } = this.#phase;
+    const { user } = standing;
+    const session: Session = { user, device, key, since, ...listed(standing, device) };
+    this.#phase = { phase: "session", channel, standing, session };
+    return session;
   }
 
-  /** Seals frames for a session; nothing for any other phase. */
+  /** The account has changed: so does the session. @throws auth.removed when its device is not on the list any more */
+  refresh(): void {
+    if (this.#phase.phase !== "session") return;
+    const { standing, session } = this.#phase;
+    this.#phase = { ...this.#phase, session: { ...session, ...listed(standing, session.device) } };
+  }
+
+  /** Seals frames for whoever has proved the password; nothing for others. */
   seal(frames: readonly Uint8Array[]): readonly Uint8Array[] {
-    if (this.#phase.phase !== "session") return [];
+    if (this.#phase.phase !== "awaitAttach" && this.#phase.phase !== "session") return [];
     return this.#phase.channel.sealPacked(frames);
   }
 
@@ -183,13 +193,13 @@ export class ServerConnection {
       : sealPadded(phase.channel, { kind: "goodbye", reason: ERRORS[code].wire, waitSeconds });
     wipe(phase.channel);
     if (phase.phase === "awaitProof") wipe(phase.login);
-    if (phase.phase === "awaitAttach") wipe(phase.key);
-    if (phase.phase === "session") wipe(phase.session.key);
+    if (phase.phase === "awaitAttach") wipe(phase.key, phase.standing);
+    if (phase.phase === "session") wipe(phase.session.key, phase.standing);
     return { goodbye };
   }
 
   get #isProved(): boolean {
-    return this.#phase.phase === "awaitAttach" || this.#phase.phase === "session";
+    return this.standing !== null;
   }
 
   #shake(state: ResponderState, event: HandshakeEvent): readonly ConnectionEffect[] {
@@ -224,7 +234,9 @@ export class ServerConnection {
       }
       channel.switchKeys(key);
       wipe(login);
-      this.#phase = { phase: "awaitAttach", channel, user, registered, key, report: null };
+      const { handshakeHash } = channel;
+      const standing = new Standing(this.#env, this.#keys, { user, registered, handshakeHash });
+      this.#phase = { phase: "awaitAttach", channel, standing, key, report: null };
       return [{ kind: "proved", user }];
     }
     throw new CodedError("state.unexpected");
@@ -244,12 +256,20 @@ export class ServerConnection {
       return [{ kind: "transmit", bytes: sealPadded(channel, { kind: "puzzle", bits }) }];
     }
     const { user, ke1, registered } = request;
-    const context = { user, realm: this.#keys.realm, handshakeHash: channel.handshakeHash };
+    const { handshakeHash } = channel;
+    const context = { user, realm: this.#keys.realm, handshakeHash, purpose: "login" } as const;
     const record = registered?.active === true ? registered.record : null;
     const { ke2, state } = answerLogin(this.#env, this.#keys.opaque, context, { record, ke1 });
     this.#phase = { phase: "awaitProof", channel, login: state, request };
     return [{ kind: "transmit", bytes: sealPadded(channel, { kind: "loginResponse", ke2 }) }];
   }
+}
+
+/** What a session has from the list of the user's devices. @throws auth.removed when its device is not on it */
+function listed({ account }: Standing, device: DeviceId): Pick<Session, "identityKey" | "devices" | "ticketKey"> {
+  const entry = account === null ? undefined : deviceOf(account, device);
+  if (account?.identityKey == null || entry === undefined) throw new CodedError("auth.removed");
+  return { identityKey: account.identityKey, devices: account.list.number, ticketKey: entry.ticketKey };
 }
 
 function sealPadded(channel: Channel, message: ServerMessage): Uint8Array {

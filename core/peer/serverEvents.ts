@@ -4,8 +4,10 @@ import type { ErrorCode } from "../errors.ts";
 import type { Address } from "../ids.ts";
 import type { GuessReport, Verdict } from "../kdc/guessing.ts";
 import type { Users } from "../kdc/realm.ts";
+import type { UserName } from "../name.ts";
 import type { ConnectionId } from "./online.ts";
 import type { Attempt, ConnectionEffect } from "./serverConnection.ts";
+import type { StoreAnswer, StoreRequest } from "./store.ts";
 
 export type ServerEvent =
   | { readonly kind: "connected"; readonly connection: ConnectionId }
@@ -19,15 +21,38 @@ export type ServerEvent =
   | { readonly kind: "verdict"; readonly connection: ConnectionId; readonly verdict: Verdict }
   /** The answer to a `proved`: what the user is told at the login. */
   | { readonly kind: "guesses"; readonly connection: ConnectionId; readonly guesses: GuessReport }
+  /** The answer to a `store` of this connection, in the order in which the requests were made; also when it has gone. */
+  | { readonly kind: "stored"; readonly connection: ConnectionId; readonly id: number; readonly answer: StoreAnswer }
+  /**
+   * The answer to a `setPassword`, also when the connection has gone: the users with the new password, or null when it is
+   * not set, because somebody else changed the user meanwhile.
+   */
+  | {
+      readonly kind: "passwordSet";
+      readonly connection: ConnectionId;
+      readonly id: number;
+      readonly users: Users | null;
+    }
   /** `users.json` has changed. */
   | { readonly kind: "users"; readonly users: Users }
-  /** How often one user may be logged in from now on; whoever is there stays. */
+  /** How many devices a user's list may have from now on; one that is longer may only become shorter. */
   | { readonly kind: "devicesPerUser"; readonly max: number }
   /** The timer of a `wake` is over. */
   | { readonly kind: "awake" }
   | { readonly kind: "stop" };
 
-export type ServerEffect = PeerEffect | WakeEffect;
+export type ServerEffect = PeerEffect | WakeEffect | StoreEffect;
+
+/**
+ * A request to the store (store.ts). With a connection it is to be answered with `stored`, and what fails is a fault of ours
+ * that ends it; without one nobody waits for the answer.
+ */
+export interface StoreEffect {
+  readonly kind: "store";
+  readonly connection: ConnectionId | null;
+  readonly id: number;
+  readonly request: StoreRequest;
+}
 
 /** Asks for an `awake` after `afterMs`. One such timer runs at most; a server that stops needs none. */
 export interface WakeEffect {
@@ -38,9 +63,25 @@ export interface WakeEffect {
 /** What concerns one connection. */
 export type PeerEffect =
   | (ConnectionEffect & { readonly connection: ConnectionId })
+  /**
+   * Sets the password of a user, with its epoch, when the user is active and has the epoch before it. To be answered with
+   * `passwordSet` once it is on disk.
+   */
+  | {
+      readonly kind: "setPassword";
+      readonly connection: ConnectionId;
+      readonly id: number;
+      readonly user: UserName;
+      readonly epoch: number;
+      /** Of OPAQUE: 192 bytes. */
+      readonly record: Uint8Array;
+    }
   /** The user has been shown the `guesses` of this login. */
   | { readonly kind: "guessesSeen"; readonly connection: ConnectionId }
-  /** What one record of a session has asked for, at least one frame: it may be made to wait before the next. */
+  /**
+   * What one record has asked for since the proof of the password, at least one frame: the peer may be made to wait before
+   * the next. `tickets` counts whatever costs as much as a ticket: public-key work, or a write to the disk.
+   */
   | { readonly kind: "asked"; readonly connection: ConnectionId; readonly frames: number; readonly tickets: number }
   /** Close the transport. `closeCode` is a WebSocket close code. */
   | { readonly kind: "close"; readonly connection: ConnectionId; readonly closeCode: number }

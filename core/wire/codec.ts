@@ -250,11 +250,11 @@ export function checked<T extends string>(base: Codec<string>, parse: (value: st
   };
 }
 
-/** At most `maxItems` items behind a 1-byte count. */
-export function list<T>(item: Codec<T>, maxItems: number): Codec<readonly T[]> {
-  const count = uint(1, maxItems);
+/** At most `maxItems` items behind a count of `width` bytes. */
+export function list<T>(item: Codec<T>, maxItems: number, width: 1 | 2 = 1): Codec<readonly T[]> {
+  const count = uint(width, maxItems);
   return {
-    maxBytes: 1 + maxItems * item.maxBytes,
+    maxBytes: width + maxItems * item.maxBytes,
     encode(value, writer) {
       count.encode(value.length, writer);
       for (const entry of value) item.encode(entry, writer);
@@ -264,6 +264,19 @@ export function list<T>(item: Codec<T>, maxItems: number): Codec<readonly T[]> {
       for (let left = count.decode(reader); left > 0; left -= 1) out.push(item.decode(reader));
       return out;
     },
+  };
+}
+
+/** A value or none: one byte 0 or 1, then the value. */
+export function optional<T>(value: Codec<T>): Codec<T | null> {
+  const present = uint(1, 1);
+  return {
+    maxBytes: 1 + value.maxBytes,
+    encode(found, writer) {
+      present.encode(found === null ? 0 : 1, writer);
+      if (found !== null) value.encode(found, writer);
+    },
+    decode: (reader) => (present.decode(reader) === 0 ? null : value.decode(reader)),
   };
 }
 

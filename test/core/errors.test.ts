@@ -17,6 +17,7 @@ const WIRE: Readonly<Record<number, ErrorCode>> = {
   303: "auth.ended",
   304: "auth.device",
   305: "auth.tooManyAttempts",
+  306: "auth.removed",
   401: "state.unexpected",
   501: "server.stopping",
   502: "server.slowReader",

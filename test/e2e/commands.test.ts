@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import type { Program } from "../support/programs.ts";
-import { executable } from "../support/programs.ts";
+import { bareEnv, executable } from "../support/programs.ts";
 import { RunningRealm } from "../support/runningRealm.ts";
 
 setDefaultTimeout(20_000);
@@ -40,7 +40,7 @@ test.concurrent("send --json and listen --json print exactly the objects that ar
   });
   const line = await bob.until(({ out }) => out.split("\n").find((text) => text.includes(delivered.id)) ?? null, "it");
   const message = JSON.parse(line);
-  const keys = ["type", "id", "from", "device", "to", "sentAt", "receivedAt", "text"];
+  const keys = ["type", "id", "from", "device", "to", "sentAt", "receivedAt", "text", "identity"];
   expect(Object.keys(message)).toEqual(keys);
   expect(message).toEqual({
     type: "message",
@@ -51,14 +51,16 @@ test.concurrent("send --json and listen --json print exactly the objects that ar
     sentAt: expect.stringMatching(TIME),
     receivedAt: expect.stringMatching(TIME),
     text: "in several words",
+    identity: "pinned",
   });
 });
 
 test.concurrent("users: every registered user, those online first, in words and as documented objects", async () => {
   const json = await realm.as("Eric", ["users", "--json"]);
   const users = json.out.trimEnd().split("\n");
-  for (const line of users) expect(Object.keys(JSON.parse(line))).toEqual(["type", "name", "online", "devices", "you"]);
-  expect(users).toContain('{"type":"user","name":"Bob","online":true,"devices":1,"you":false}');
+  for (const line of users)
+    expect(Object.keys(JSON.parse(line))).toEqual(["type", "name", "online", "devices", "you", "identity"]);
+  expect(users).toContain('{"type":"user","name":"Bob","online":true,"devices":1,"you":false,"identity":"unknown"}');
   expect(users.map((line) => JSON.parse(line).name).sort()).toEqual(["Alice", "Bob", "Chris", "Dana", "Eric"]);
   const online: readonly boolean[] = users.map((line) => JSON.parse(line).online);
   expect(online).toEqual([...online].sort((a, b) => Number(b) - Number(a)));
@@ -71,9 +73,9 @@ test.concurrent("users: every registered user, those online first, in words and 
 test.concurrent("send | listen through pipes of a shell", async () => {
   const listener = await realm.listener("Chris", ["--count", "1"]);
   const script = 'printf "%s\\n" "through a pipe" | "$0" send Chris --user Dana --password-file "$1" && echo sent';
-  const { path } = realm.folder;
   const shell = Bun.spawn(["/bin/sh", "-c", script, executable("client"), realm.folder.passwordFile("Dana")], {
-    cwd: path,
+    cwd: realm.folder.path,
+    env: bareEnv(realm.folder.path),
     stdout: "pipe",
   });
   expect(await shell.stdout.text()).toBe("sent\n");
@@ -152,6 +154,7 @@ test.concurrent("who reads our output may stop: no error, no hanging", async () 
   const script = '"$0" users --user Dana --password-file "$1" | head -c 1; echo';
   const shell = Bun.spawn(["/bin/sh", "-c", script, executable("client"), realm.folder.passwordFile("Dana")], {
     cwd: realm.folder.path,
+    env: bareEnv(realm.folder.path, { IMS_STATE: "none" }),
     stdout: "pipe",
     stderr: "pipe",
   });
@@ -164,6 +167,7 @@ test.concurrent("the environment names user, password file and configuration; op
     IMS_USER: "Chris",
     IMS_PASSWORD_FILE: realm.folder.passwordFile("Chris"),
     IMS_CONFIG: realm.folder.at("config.json"),
+    XDG_STATE_HOME: realm.folder.at("elsewhere"),
   };
   const byEnv = await realm.client(["users"], { env, cwd: "/" });
   expect(byEnv.out).toMatch(/^Chris .*\(you\)$/m);

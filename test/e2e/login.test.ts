@@ -132,21 +132,32 @@ test.concurrent("a server that does not hold the key we know: exit 6", async () 
   expect(err).toBe("ims: this is not the server you know: it does not hold the key in your server.pub\n");
 });
 
-test("eight logins of one user stand, the ninth is refused with exit 3, and may when one has left", async () => {
-  await realm.folder.admin("user", "unlock", "Alice"); // the wrong passwords of the tests above
-  await realm.as("Alice", ["users"]); // from here on this is a network of hers, where eight may begin at once
-  const eight = await Promise.all(Array.from({ length: 8 }, () => realm.listener("Alice")));
-  const logouts = () => realm.log.filter(({ event, user }) => event === "user.logout" && user === "alice").length;
-  await realm.server.until(() => realm.logins("Alice") - logouts() === 8, "all eight logins");
-  const ninth = await realm.as("Alice", ["users"]);
+test("a user has eight devices, a ninth is refused with exit 3, and may be when one has been removed", async () => {
+  await using own = await RunningRealm.start();
+  await own.as("Alice", ["users"]); // from here on this is a network of hers, where eight may begin at once
+  const eight = await Promise.all(Array.from({ length: 8 }, () => own.listener("Alice")));
+  const logouts = () => own.log.filter(({ event, user }) => event === "user.logout" && user === "alice").length;
+  await own.server.until(() => own.logins("Alice") - logouts() === 8, "all eight logins");
+  const ninth = await own.as("Alice", ["users"]);
   expect(ninth).toEqual({
     code: 3,
     out: "",
-    err: "ims: you are logged in on too many devices; log out on one of them\n",
+    err: "ims: you have as many devices as the server allows; `client devices` lists them and removes one\n",
   });
-  eight[0]?.kill("SIGTERM");
-  expect((await eight[0]?.ended())?.code).toBe(143);
-  const again = await realm.as("Alice", ["users", "--json"]);
+  const listed = await own.as("Alice", ["devices", "--json"]);
+  expect(listed.code).toBe(0);
+  const devices: readonly { readonly device: string }[] = listed.out
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(devices).toHaveLength(8);
+  const [{ device } = { device: "" }] = devices;
+  expect(await own.as("Alice", ["devices", "remove", device])).toMatchObject({ code: 0, out: "" });
+  const removed = await own.server.until(() => eight.find(({ running }) => !running) ?? null, "an end");
+  const { code, err } = await removed.ended();
+  expect(code).toBe(3);
+  expect(err).toEndWith("ims: this device was removed from your account; `client state reset` makes another of it\n");
+  const again = await own.as("Alice", ["--state", own.folder.at("devices/another"), "users", "--json"]);
   expect(again.code).toBe(0);
   expect(again.out).toContain('"name":"Alice","online":true,"devices":8,"you":true');
   for (const listener of eight) listener.kill("SIGKILL");

@@ -40,7 +40,7 @@ test.concurrent.each([
   ["client", ["listen", "--timeout", "1e3"], "--timeout: expected an integer from 1"],
   ["client", ["--config", "none.json"], "none.json: cannot be read: no such file or folder"],
   ["client", ["--user", "Bob", "--password-file", "none"], "none: cannot be read: no such file or folder"],
-  ["client", ["--user", "Bob", "--password-fd", "9"], "--password-fd 9: cannot be read: it is not open"],
+  ["client", ["--user", "Bob", "--password-fd", "199"], "--password-fd 199: cannot be read: it is not open"],
   ["client", ["--user", "Bob", "--password-fd", "9", "--password-file", "x"], "exclude each other"],
   ["server", ["--nonsense"], "unknown option --nonsense"],
   ["server", ["strat"], "unknown command"],

@@ -6,6 +6,8 @@ import { RunningRealm } from "../support/runningRealm.ts";
 setDefaultTimeout(20_000);
 
 const ENDED = "ims: the server has ended this login: the user was removed or locked, or has a new password\n";
+const RECOVERY =
+  "ims: the operator has set your password: log in once with `client`, at a terminal, and give your recovery code\n";
 const REFUSED = { code: 3, out: "", err: "ims: name or password not accepted\n" };
 
 let realm: RunningRealm;
@@ -58,7 +60,7 @@ test("a new password ends the sessions and counts at once; the old one does not"
   expect(await chat.ended()).toBe(3);
   await chat.shows("ims: the server has ended this login");
   expect(chat.restored).toBe(true);
-  expect(await realm.as("Bob", ["users"])).toMatchObject({ code: 0 });
+  expect(await realm.as("Bob", ["users"])).toEqual({ code: 3, out: "", err: RECOVERY });
   expect(await realm.client(["--user", "Bob", "--password-file", old, "users"])).toEqual(REFUSED);
   realm.folder.setPassword("Bob", "i<3j@1eb!");
 });
@@ -133,7 +135,7 @@ test("several operators at once lose no change", async () => {
     .map((line) => JSON.parse(line));
   expect(users.map(({ name }) => name).sort()).toEqual([...names, "Alice", "Bob", "Chris", "Dana", "Eric"].sort());
   expect(users.filter(({ status }) => status === "locked")).toMatchObject([{ name: "Dana" }]);
-  const keys = ["type", "name", "status", "changedAt", "epoch", "failedInDay", "failedInHour", "underFire"];
+  const keys = ["type", "name", "status", "changedAt", "epoch", "initial", "failedInDay", "failedInHour", "underFire"];
   // Who was guessed at in the tests before also has the time and place of it.
   for (const user of users) expect(Object.keys(user).slice(0, keys.length)).toEqual(keys);
 });

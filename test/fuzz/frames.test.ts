@@ -5,8 +5,9 @@
 import { describe, expect, test } from "bun:test";
 import { concat } from "../../core/bytes.ts";
 import { CodedError, ERRORS, type ErrorCode } from "../../core/errors.ts";
+import { DeviceList, Prekey } from "../../core/wire/account.ts";
 import { type Codec, decodeAll, encodeAll } from "../../core/wire/codec.ts";
-import { Content, Envelope, TicketBody } from "../../core/wire/endToEnd.ts";
+import { Content, Envelope, Opening, TicketBody } from "../../core/wire/endToEnd.ts";
 import { padContent, unpadContent } from "../../core/wire/padding.ts";
 import { padRecord } from "../../core/wire/records.ts";
 import { codeOr } from "../support/codes.ts";
@@ -47,6 +48,9 @@ const TARGETS: { readonly [name in keyof typeof corpus]: Target } = {
   Envelope: { read: structure(Envelope), entries: corpus.Envelope },
   Content: { read: structure(Content), entries: corpus.Content },
   TicketBody: { read: structure(TicketBody), entries: corpus.TicketBody },
+  Opening: { read: structure(Opening), entries: corpus.Opening },
+  DeviceList: { read: structure(DeviceList), entries: corpus.DeviceList },
+  Prekey: { read: structure(Prekey), entries: corpus.Prekey },
   padding: {
     read: (bytes) => ({ is: "accepted", again: padContent(unpadContent(bytes)) }),
     entries: corpus.padding,

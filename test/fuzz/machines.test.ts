@@ -13,7 +13,7 @@ import type { FrameCodec } from "../../core/wire/frames.ts";
 import { clientFrames, type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
 import { codeOr } from "../support/codes.ts";
 import { Duo } from "../support/duo.ts";
-import { frozenFrame } from "../support/frozenFrames.ts";
+import { bundle, frozenFrame, type Message } from "../support/frozenFrames.ts";
 import { mutate } from "../support/mutate.ts";
 import { registerAll, testRealm } from "../support/realm.ts";
 import { type RawPeer, ScriptedServer } from "../support/scriptedPeers.ts";
@@ -69,7 +69,9 @@ const REQUESTS: readonly Uint8Array[] = (() => {
     clientFrames.encode({ kind: "send", message, ...bob, envelope: Uint8Array.of(1, 2, 3) }),
     clientFrames.encode({ kind: "acknowledge", message, ...bob }),
   ];
-  return [...frames, concat(...frames, ...frames), frozenFrame("attach"), frozenFrame("logout")];
+  const others = ["createAccount", "putWraps", "putDevices", "putPrekeys", "putPin", "passwordStart", "passwordFinish"];
+  const rest = ["attach", "logout", ...others] as const;
+  return [...frames, concat(...frames, ...frames), ...rest.map((kind) => frozenFrame(kind as Message["kind"]))];
 })();
 
 /** How far Alice goes before she says what is wrong, and what would be said next. */
@@ -88,7 +90,7 @@ const STAGES: readonly (readonly [(peer: RawPeer) => void, readonly Uint8Array[]
       peer.shake();
       peer.login("Alice");
     },
-    [frozenFrame("attach"), frozenFrame("ticketRequest"), frozenFrame("logout")],
+    [frozenFrame("attach"), frozenFrame("ticketRequest"), frozenFrame("putDevices"), frozenFrame("putPrekeys")],
   ],
   [
     (peer) => {
@@ -127,13 +129,19 @@ test.each(seeds)(
   60_000,
 );
 
+/** What has its place in a session, or somewhere else. */
+const LATER = [
+  ...["loginResponse", "attached", "goodbye", "account", "pins", "devices", "pinStands"],
+  ...["prekeysLow", "passwordResponse", "passwordResult", "wrapsStand"],
+] as const;
+
 /** What a server says to a client that has asked it for a ticket to Bob. */
 function answers(alice: DeviceId): readonly Uint8Array[] {
   const key = Secret.take(new Uint8Array(32).fill(1));
   const all: readonly ServerMessage[] = [
     { kind: "presence", name: "Bob", devices: [bob.device] },
     { kind: "presence", name: "Alice", devices: [alice, bob.device] },
-    { kind: "grant", ...bob, conversation, key, ticket: new Uint8Array(200) },
+    { kind: "grant", ...bob, conversation, key, ticket: new Uint8Array(200), bundle },
     { kind: "absent", ...bob },
     { kind: "bounced", message, ...bob },
     { kind: "confirmed", message, ...bob },
@@ -141,7 +149,7 @@ function answers(alice: DeviceId): readonly Uint8Array[] {
     { kind: "unregistered", user: bob.user },
   ];
   const frames = all.map((said) => serverFrames.encode(said));
-  return [...frames, concat(...frames), frozenFrame("loginResponse"), frozenFrame("attached"), frozenFrame("goodbye")];
+  return [...frames, concat(...frames), ...LATER.map((kind) => frozenFrame(kind as Message["kind"]))];
 }
 
 test.each(seeds)(

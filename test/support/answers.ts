@@ -3,6 +3,7 @@ import type { GuessReport, Verdict } from "../../core/kdc/guessing.ts";
 import { type Puzzle, search } from "../../core/kdc/puzzle.ts";
 import type { ServerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
 import { quickCrypto } from "./fixedEnv.ts";
+import type { MemoryStore } from "./memoryStore.ts";
 
 const NO_GUESSES: GuessReport = { prefixes: [], others: 0 };
 
@@ -15,6 +16,14 @@ export function answerOf(
   if (effect.kind === "attempt") return { kind: "verdict", connection: effect.connection, verdict };
   if (effect.kind !== "proved") return null;
   return { kind: "guesses", connection: effect.connection, guesses };
+}
+
+/** The event that answers `effect`, if it asks the store for something and somebody waits for it. */
+export function storedOf(effect: ServerEffect, store: MemoryStore): ServerEvent | null {
+  if (effect.kind !== "store") return null;
+  const { connection, id, request } = effect;
+  const answer = store.answer(request);
+  return connection === null ? null : { kind: "stored", connection, id, answer };
 }
 
 /** Solves a puzzle that is not hard. */

@@ -53,7 +53,7 @@ export async function makeDemoRealm(): Promise<ReadonlyMap<string, Uint8Array>> 
   for (const [name, password] of DEMO_USERS) {
     using secret = Secret.take(utf8(password));
     const record = await registerUser(env, realm, parseUserName(name), secret);
-    users.set(parseUserName(name), { name, active: true, record, changedAt, epoch: 1 });
+    users.set(parseUserName(name), { name, active: true, record, changedAt, epoch: 1, initial: false });
   }
   const files = realmFiles({ host: DEFAULT_HOST, port: DEFAULT_PORT }, keys, users);
   return new Map(files.map(({ path, content }) => [path, typeof content === "string" ? utf8(content) : content]));

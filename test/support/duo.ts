@@ -5,11 +5,14 @@ import type { ErrorCode } from "../../core/errors.ts";
 import type { Admission } from "../../core/kdc/guessing.ts";
 import type { ServerKeys, Users } from "../../core/kdc/realm.ts";
 import { parseUserName } from "../../core/name.ts";
-import { Client, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
+import { Client } from "../../core/peer/client.ts";
+import type { ClientEffect, ClientEvent } from "../../core/peer/clientEvents.ts";
+import { knownAccount } from "../../core/peer/knownAccount.ts";
 import type { Notice } from "../../core/peer/notices.ts";
 import { ServerConnection } from "../../core/peer/serverConnection.ts";
 import { Secret } from "../../core/secret.ts";
-import { type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
+import type { AccountKeys } from "../../core/wire/account.ts";
+import { type ClientMessage, type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
 import { fixedEnv, quickCrypto } from "./fixedEnv.ts";
 import { passwordOf } from "./realm.ts";
 import { runNow } from "./scriptedPeers.ts";
@@ -43,7 +46,8 @@ export class Duo {
     const { user = "Alice", password = passwordOf(user), serverPublicKey = keys.staticKey.publicKey } = options;
     this.#users = users;
     this.password = Secret.take(utf8(password));
-    const config = { realm: keys.realm, serverPublicKey, user: parseUserName(user), password: this.password };
+    const login = { realm: keys.realm, serverPublicKey, user: parseUserName(user), password: this.password };
+    const config = { ...login, stored: null, interactive: false, temporary: false, attach: true };
     this.client = new Client(this.env, config);
     this.connection = new ServerConnection(this.env, keys);
   }
@@ -105,15 +109,39 @@ export class Duo {
     return sent?.kind === "transmit" ? sent.bytes : new Uint8Array(0);
   }
 
-  /** The server accepts the proof and the device, and says that the roster is complete. */
-  attach(...roster: ServerMessage[]): void {
+  /** The server accepts the proof; there is no account yet. */
+  prove(): void {
     this.serve();
-    const bytes = this.toServer.shift();
-    if (bytes === undefined) throw new Error("the client has not introduced its device");
-    const [request] = this.connection.step({ kind: "frame", bytes }, this.#users).requests;
-    if (request?.kind !== "attach") throw new Error("the device was expected");
-    this.connection.attach({ device: request.device, ticketKey: request.ticketKey, since: this.env.now });
-    this.say(...roster, { kind: "attached", name: "Alice" });
+    this.say({ kind: "account", initial: 0, nowMs: this.env.now, account: null });
+  }
+
+  /** The server accepts the proof, the account and the device, and says that the roster is complete. */
+  attach(...roster: ServerMessage[]): void {
+    this.prove();
+    let keys: AccountKeys | null = null;
+    for (const request of this.#requests()) {
+      if (request.kind === "createAccount") {
+        keys = request.keys;
+        const account = { keys, devices: null, standings: [] };
+        this.say({ kind: "account", initial: 0, nowMs: this.env.now, account });
+      } else if (request.kind === "putDevices") {
+        const { standing } = this.connection;
+        if (standing !== null) standing.account = knownAccount(keys?.identityKey ?? null, request.devices);
+        this.say({ kind: "devices", devices: request.devices });
+      } else if (request.kind === "attach") {
+        this.connection.attach(request.device, this.env.now);
+        this.say(...roster, { kind: "attached", name: "Alice" });
+        return;
+      }
+    }
+    throw new Error("the device was expected");
+  }
+
+  /** What the client asks for, also in answer to what it is told of that. */
+  *#requests(): Generator<ClientMessage> {
+    for (let bytes = this.toServer.shift(); bytes !== undefined; bytes = this.toServer.shift()) {
+      yield* this.connection.step({ kind: "frame", bytes }, this.#users).requests;
+    }
   }
 
   /** The server says `messages` in one record. */

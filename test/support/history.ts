@@ -8,6 +8,8 @@ export interface Actor {
   readonly label: string;
   /** As registered. */
   readonly name: string;
+  /** Where its device is kept, and how often that has been set back. */
+  readonly place: { readonly label: string; readonly setBacks: number };
   device: DeviceId | null;
   /** Undefined until it is over. */
   ended: ErrorCode | null | undefined;
@@ -29,6 +31,14 @@ type Shown = Extract<Notice, { kind: "message" }>;
 export class History {
   readonly told = new Map<MessageId, Told>();
   readonly #last = new Map<string, number>();
+  /** Where each message has been read. */
+  readonly #read = new Set<string>();
+  /** Between whom something was sent again: it comes after what could be read meanwhile. */
+  readonly #mended = new Set<string>();
+  /** Codes of what could not be read. */
+  readonly unreadable: string[] = [];
+  /** Something was set back, or took long: what was sent before may be out of reach. */
+  isUnsettled = false;
 
   wrote(from: Actor, id: MessageId, to: string, text: string): Told {
     const told = { id, from, to, text, order: this.told.size, shownOn: new Set<Actor>(), fate: null };
@@ -49,7 +59,11 @@ export class History {
         this.#decided(actor, notice);
         break;
       case "unreadable":
-        throw new Error(`${actor.label} could not read ${notice.from}: ${notice.code}`);
+        this.unreadable.push(notice.code);
+        this.#mended.add(`${notice.from} to ${actor.label}`);
+        if (!(this.isUnsettled || notice.mending))
+          throw new Error(`${actor.label} could not read ${notice.from}: ${notice.code}`);
+        break;
       default:
     }
   }
@@ -64,8 +78,13 @@ export class History {
     if (notice.own !== own || (!own && told.to !== actor.name)) throw new Error(`${actor.label}: not for it: ${text}`);
     if (told.from === actor || told.shownOn.has(actor)) throw new Error(`${actor.label}: shown twice: ${text}`);
     told.shownOn.add(actor);
+    const { label, setBacks } = actor.place;
+    const where = `${notice.id} at ${label} ${setBacks}`;
+    if (this.#read.has(where)) throw new Error(`${actor.label}: read twice: ${text}`);
+    this.#read.add(where);
     const lane = `${told.from.label} to ${actor.label}`;
-    if ((this.#last.get(lane) ?? -1) > told.order) throw new Error(`${lane}: out of order: ${text}`);
+    const isMended = this.isUnsettled || this.#mended.has(`${told.from.name} to ${actor.label}`);
+    if (!isMended && (this.#last.get(lane) ?? -1) > told.order) throw new Error(`${lane}: out of order: ${text}`);
     this.#last.set(lane, told.order);
   }
 

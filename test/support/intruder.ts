@@ -77,6 +77,7 @@ export class Intruder implements Disposable {
 
   [Symbol.dispose](): void {
     this.socket[Symbol.dispose]();
+    this.peer.leave();
   }
 
   async #listen(): Promise<void> {

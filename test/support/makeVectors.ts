@@ -1,24 +1,22 @@
 /**
- * Writes test/vectors/{channel,session-keys,ticket,conversation}.json from fixed bytes: `bun test/support/makeVectors.ts`.
+ * Writes test/vectors/{channel,session-keys,ticket,account,agreement,ratchet}.json from fixed bytes: `bun test/support/makeVectors.ts`.
  * The tests read those files and never write them; they are made again only when the protocol changes its version.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Channel } from "../../core/channel/record.ts";
 import { nobleCrypto } from "../../core/crypto/noble.ts";
-import { openMessage, sealMessage, startConversation } from "../../core/e2ee/conversation.ts";
-import type { Address, ConversationId, DeviceId, MessageId } from "../../core/ids.ts";
+import type { Address, ConversationId, DeviceId } from "../../core/ids.ts";
 import { sealTicket } from "../../core/kdc/ticket.ts";
 import { REKEY_RECORDS, TICKET_LIFETIME_MS, TICKET_SKEW_MS } from "../../core/limits.ts";
 import { parseUserName } from "../../core/name.ts";
 import { newCipherState } from "../../core/noise/cipherState.ts";
 import { aesGcmSha256 } from "../../core/noise/suite.ts";
 import { Secret } from "../../core/secret.ts";
-import { encodeAll } from "../../core/wire/codec.ts";
-import { Content, Envelope } from "../../core/wire/endToEnd.ts";
-import { padContent } from "../../core/wire/padding.ts";
 import { acceptAnswer, answerHello, hello, only } from "./channelPair.ts";
 import { fixedEnv, quickCrypto, START_MS } from "./fixedEnv.ts";
+import { accountVectors } from "./makeAccountVectors.ts";
+import { agreementVectors, ratchetVectors } from "./makeConversationVectors.ts";
 import { queuedEnv } from "./queued.ts";
 
 const random = fixedEnv("IMS/1 vectors", quickCrypto);
@@ -108,6 +106,7 @@ const stranger: Address = { user: parseUserName("mallory"), device: hex(draw(8))
 function ticket(): object {
   const inputs = { serverPrivateKey: draw(32), devicePrivateKey: draw(32), ephemeral: draw(32), key: draw(32) };
   const conversation = hex(draw(16)) as ConversationId;
+  const [askerIdentity, peerIdentity] = [new Uint8Array(32).fill(0xa1), new Uint8Array(32).fill(0xb2)];
   const [issuedAt, expiresAt] = [START_MS, START_MS + TICKET_LIFETIME_MS];
   const sealed = sealTicket(
     quickCrypto,
@@ -115,7 +114,8 @@ function ticket(): object {
     quickCrypto.dhKey(inputs.devicePrivateKey).publicKey,
     {
       ...{ version: 1, conversation, key: secret(inputs.key), issuedAt, expiresAt },
-      ...{ asker: asker.user, askerDevice: asker.device, peer: peer.user, peerDevice: peer.device },
+      ...{ asker: asker.user, askerDevice: asker.device, askerIdentity },
+      ...{ peer: peer.user, peerDevice: peer.device, peerIdentity },
     },
     secret(inputs.ephemeral),
   );
@@ -133,7 +133,10 @@ function ticket(): object {
     about:
       "One ticket: Noise_K_25519_AESGCM_SHA256 with the prologue 'IMS/1 ticket' from the server's key to the device's. Bytes in hexadecimal, times in milliseconds since 1970. accepted and refused: the sender and the time of receipt as the server names them for the envelope, and the device that opens it. altered: the ticket with that byte (from 0) XORed with flip.",
     inputs: Object.fromEntries(Object.entries(inputs).map(([name, bytes]) => [name, hex(bytes)])),
-    body: { conversation, asker, peer, issuedAt, expiresAt },
+    body: {
+      ...{ conversation, asker, askerIdentity: hex(askerIdentity), peer, peerIdentity: hex(peerIdentity) },
+      ...{ issuedAt, expiresAt },
+    },
     ticket: hex(sealed),
     accepted: [issuedAt - TICKET_SKEW_MS, issuedAt, expiresAt - 1].map((receivedAt) => ({ ...use, receivedAt })),
     refused,
@@ -141,70 +144,20 @@ function ticket(): object {
   };
 }
 
-function conversation(): object {
-  const inputs = { realm: draw(32), conversation: draw(16), key: draw(32) };
-  const id = hex(inputs.conversation) as ConversationId;
-  const start = { realm: inputs.realm, id, asker, peer };
-  const ends = {
-    asker: startConversation(quickCrypto, secret(inputs.key), start, "asker"),
-    peer: startConversation(quickCrypto, secret(inputs.key), start, "peer"),
-  };
-  const chainKeys = {
-    fromAsker: ends.asker.sending.key.use(hex),
-    fromPeer: ends.peer.sending.key.use(hex),
-  };
-  const body = utf8("Hello, Bob. \u{1F44B}");
-  const content = encodeAll(Content, { version: 1, kind: 1, sentAt: START_MS, to: peer.user, body });
-  const plaintexts = [padContent(content), utf8(""), utf8("two"), utf8("three"), utf8("four")];
-  const lane = (from: "asker" | "peer") => {
-    const to = from === "asker" ? "peer" : "asker";
-    return plaintexts.map((plaintext) => {
-      const message = hex(draw(16)) as MessageId;
-      const step = sealMessage(quickCrypto, ends[from], message, plaintext);
-      ends[from] = step.next;
-      const { number, sealed } = step;
-      // Number 3 is passed over: the key of 4 is still the same.
-      if (number !== 3) ends[to] = openMessage(quickCrypto, ends[to], { number, message, sealed }).next;
-      return { from, number, message, plaintext: hex(plaintext), sealed: hex(sealed) };
-    });
-  };
-  const messages = [...lane("asker"), ...lane("peer")];
-  const [first, , , third, last] = messages;
-  if (first === undefined || third === undefined || last === undefined) throw new Error("messages are missing");
-  const unused = { message: hex(draw(16)), sealed: last.sealed };
-  const envelope = encodeAll(Envelope, {
-    ...{ version: 1, conversation: id, number: 0, ticket: Uint8Array.of(1, 2, 3) },
-    sealed: Uint8Array.fromHex(first.sealed),
-  });
-  return {
-    about:
-      "One conversation. Bytes in hexadecimal, times in milliseconds since 1970. chainKeys: of the first message of each direction. The plaintext of number 0 is the content, padded. The reader opens 0, 1, 2 and 4 of each direction; 3 is passed over. refused: what it is then given, and the code. envelope: that of number 0 from the asker, with a ticket of the bytes 01 02 03.",
-    inputs: { ...Object.fromEntries(Object.entries(inputs).map(([name, bytes]) => [name, hex(bytes)])), asker, peer },
-    chainKeys,
-    content: { sentAt: START_MS, to: peer.user, body: hex(body), encoded: hex(content) },
-    messages,
-    envelope: hex(envelope),
-    refused: [
-      { from: "asker", number: 0, message: first.message, sealed: first.sealed, code: "e2ee.replay" },
-      { from: "asker", number: 3, message: third.message, sealed: third.sealed, code: "e2ee.replay" },
-      { from: "asker", number: 4, message: last.message, sealed: last.sealed, code: "e2ee.replay" },
-      { from: "asker", number: 5, message: last.message, sealed: last.sealed, code: "e2ee.invalid" },
-      { from: "asker", number: 5, ...unused, code: "e2ee.invalid" },
-      { from: "asker", number: 1005, ...unused, code: "e2ee.invalid" },
-      { from: "asker", number: 1006, ...unused, code: "e2ee.gap" },
-      { from: "asker", number: 4294967295, ...unused, code: "e2ee.gap" },
-      { from: "peer", number: 5, message: last.message, sealed: last.sealed, code: "e2ee.invalid" },
-    ],
-  };
+/** Bytes as hexadecimal, wherever they are. */
+function written(_: string, value: unknown): unknown {
+  return value instanceof Uint8Array ? hex(value) : value;
 }
 
 const made = {
   channel: await channel(),
   "session-keys": sessionKeys(),
   ticket: ticket(),
-  conversation: conversation(),
+  account: accountVectors(),
+  agreement: agreementVectors(),
+  ratchet: ratchetVectors(),
 };
 for (const [name, content] of Object.entries(made)) {
   const path = join(import.meta.dir, "..", "vectors", `${name}.json`);
-  writeFileSync(path, `${JSON.stringify(content, null, 2)}\n`);
+  writeFileSync(path, `${JSON.stringify(content, written, 2)}\n`);
 }

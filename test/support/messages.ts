@@ -2,18 +2,34 @@
 import fc from "fast-check";
 import type { ConversationId, DeviceId, MessageId } from "../../core/ids.ts";
 import {
+  DEVICE_LIST_MAX_BYTES,
   DEVICES_MAX,
   ENVELOPE_MAX_BYTES,
   GUESS_SUMMARIES_MAX,
+  OPENING_MAX_BYTES,
+  PIN_MAX_BYTES,
+  PIN_NAME_BYTES,
+  PINS_PER_MESSAGE,
   PREFIX_MAX_BYTES,
+  PREKEY_BYTES,
+  PREKEYS_PER_MESSAGE,
   PUZZLE_MAX_BITS,
   SEALED_MAX_BYTES,
   TICKET_MAX_BYTES,
+  WRAP_MAX_BYTES,
 } from "../../core/limits.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import { Secret } from "../../core/secret.ts";
+import { Device, DeviceList, type PinName, Prekey } from "../../core/wire/account.ts";
 import type { Codec, Infer } from "../../core/wire/codec.ts";
-import { Content, ConversationTranscript, Envelope, EnvelopeHeader, TicketBody } from "../../core/wire/endToEnd.ts";
+import {
+  AgreementTranscript,
+  Content,
+  Envelope,
+  EnvelopeHeader,
+  Opening,
+  TicketBody,
+} from "../../core/wire/endToEnd.ts";
 import { CLIENT_MESSAGES, type ClientMessage, SERVER_MESSAGES, type ServerMessage } from "../../core/wire/messages.ts";
 
 /** Mostly short; now and then the longest, whose bytes are all alike so that it is made quickly. */
@@ -41,6 +57,22 @@ const u32 = fc.nat(2 ** 32 - 1);
 const version = fc.constant(1 as const);
 const envelope = bytesUpTo(ENVELOPE_MAX_BYTES);
 
+const wrapped = bytesUpTo(WRAP_MAX_BYTES);
+const accountKeys = fc.record({
+  ...{ identityKey: exactly(32), identityWrap: wrapped, accountWrap: wrapped, recoveryWrap: wrapped },
+});
+const signedDevices = fc.record({ list: bytesUpTo(DEVICE_LIST_MAX_BYTES), signature: exactly(64) });
+const prekeyId = fc.integer({ min: 1, max: 2 ** 32 - 1 });
+const signedPrekey = fc.record({ id: prekeyId, prekey: exactly(PREKEY_BYTES), signature: exactly(64) });
+const bundle = fc.record({
+  ...{ identityKey: exactly(32), devices: signedDevices, signed: signedPrekey, oneTime: fc.option(signedPrekey) },
+});
+const pin = fc.record({
+  name: exactly(PIN_NAME_BYTES).map((bytes) => bytes.toHex() as PinName),
+  version: u32,
+  sealed: bytesUpTo(PIN_MAX_BYTES),
+});
+
 type Arbitraries<M extends { readonly kind: string }> = {
   readonly [K in M["kind"]]: fc.Arbitrary<Extract<M, { readonly kind: K }>>;
 };
@@ -49,13 +81,31 @@ type Arbitraries<M extends { readonly kind: string }> = {
 const CLIENT_ARBITRARIES: Arbitraries<ClientMessage> = {
   loginStart: fc.record({ kind: fc.constant("loginStart"), user, ke1: exactly(96) }),
   loginFinish: fc.record({ kind: fc.constant("loginFinish"), ke3: exactly(64) }),
-  attach: fc.record({ kind: fc.constant("attach"), device, ticketKey: exactly(32) }),
+  attach: fc.record({ kind: fc.constant("attach"), device, logins: u32 }),
   ticketRequest: fc.record({ kind: fc.constant("ticketRequest"), user, device }),
   send: fc.record({ kind: fc.constant("send"), message, user, device, envelope }),
   acknowledge: fc.record({ kind: fc.constant("acknowledge"), message, user, device }),
   logout: fc.record({ kind: fc.constant("logout") }),
   guessesSeen: fc.record({ kind: fc.constant("guessesSeen") }),
   solution: fc.record({ kind: fc.constant("solution"), nonce: exactly(8) }),
+  createAccount: fc.record({ kind: fc.constant("createAccount"), keys: accountKeys, replaces: fc.option(exactly(32)) }),
+  putWraps: fc.record({
+    kind: fc.constant("putWraps"),
+    ...{ identityKey: exactly(32), accountWrap: wrapped, recoveryWrap: wrapped },
+  }),
+  putDevices: fc.record({ kind: fc.constant("putDevices"), devices: signedDevices }),
+  putPrekeys: fc.record({
+    kind: fc.constant("putPrekeys"),
+    device,
+    signed: fc.option(signedPrekey),
+    oneTime: fc.array(signedPrekey, { maxLength: PREKEYS_PER_MESSAGE }),
+  }),
+  putPin: fc.record({ kind: fc.constant("putPin"), pin }),
+  passwordStart: fc.record({ kind: fc.constant("passwordStart"), ke1: exactly(96), request: exactly(32) }),
+  passwordFinish: fc.record({
+    kind: fc.constant("passwordFinish"),
+    ...{ ke3: exactly(64), record: exactly(192), accountWrap: wrapped },
+  }),
 };
 
 const SERVER_ARBITRARIES: Arbitraries<ServerMessage> = {
@@ -71,6 +121,7 @@ const SERVER_ARBITRARIES: Arbitraries<ServerMessage> = {
     kind: fc.constant("grant"),
     ...{ user, device, conversation, key },
     ticket: bytesUpTo(TICKET_MAX_BYTES),
+    bundle,
   }),
   absent: fc.record({ kind: fc.constant("absent"), user, device }),
   bounced: fc.record({ kind: fc.constant("bounced"), message, user, device }),
@@ -91,6 +142,31 @@ const SERVER_ARBITRARIES: Arbitraries<ServerMessage> = {
     ),
     others: u32,
   }),
+  account: fc.record({
+    kind: fc.constant("account"),
+    initial: fc.nat(1),
+    nowMs: time,
+    account: fc.option(
+      fc.record({
+        keys: accountKeys,
+        devices: fc.option(signedDevices),
+        standings: fc.array(
+          fc.record({ device, seenAt: time, logins: u32, signedPrekey: u32, oneTimePrekeys: fc.nat(65535) }),
+          { maxLength: DEVICES_MAX },
+        ),
+      }),
+    ),
+  }),
+  pins: fc.record({ kind: fc.constant("pins"), pins: fc.array(pin, { maxLength: PINS_PER_MESSAGE }) }),
+  devices: fc.record({ kind: fc.constant("devices"), devices: signedDevices }),
+  pinStands: fc.record({ kind: fc.constant("pinStands"), pin }),
+  prekeysLow: fc.record({ kind: fc.constant("prekeysLow"), oneTimePrekeys: fc.nat(65535) }),
+  passwordResponse: fc.record({ kind: fc.constant("passwordResponse"), ke2: exactly(320), response: exactly(64) }),
+  passwordResult: fc.record({
+    kind: fc.constant("passwordResult"),
+    ...{ reason: fc.nat(65535), waitSeconds: fc.nat(65535) },
+  }),
+  wrapsStand: fc.record({ kind: fc.constant("wrapsStand") }),
 };
 
 /** Any message of one side. */
@@ -124,14 +200,58 @@ export const STRUCTURES: readonly (readonly [string, Codec<unknown>, fc.Arbitrar
     ),
   ],
   [
+    "Device",
+    ...declared<Infer<typeof Device>>(
+      Device,
+      fc.record({
+        ...{ device, ticketKey: exactly(32), agreementKey: exactly(32), addedAt: time, temporary: fc.nat(1) },
+      }),
+    ),
+  ],
+  [
+    "DeviceList",
+    ...declared<Infer<typeof DeviceList>>(
+      DeviceList,
+      fc.record({
+        version,
+        number: u32,
+        devices: fc.array(
+          fc.record({
+            ...{ device, ticketKey: exactly(32), agreementKey: exactly(32), addedAt: time, temporary: fc.nat(1) },
+          }),
+          { maxLength: 8 },
+        ),
+      }),
+    ),
+  ],
+  [
+    "Prekey",
+    ...declared<Infer<typeof Prekey>>(
+      Prekey,
+      fc.record({
+        ...{ version, device, id: prekeyId, dhKey: exactly(32), kemKey: exactly(1184), expiresAt: time },
+      }),
+    ),
+  ],
+  [
+    "Opening",
+    ...declared<Infer<typeof Opening>>(
+      Opening,
+      fc.record({
+        ticket: bytesUpTo(TICKET_MAX_BYTES),
+        ...{ identityKey: exactly(32), devices: signedDevices, ephemeral: exactly(32) },
+        ...{ signedPrekey: prekeyId, oneTimePrekey: u32, kemCiphertext: exactly(1088) },
+      }),
+    ),
+  ],
+  [
     "Envelope",
     ...declared<Infer<typeof Envelope>>(
       Envelope,
       fc.record({
-        version,
-        conversation,
-        number: u32,
-        ticket: bytesUpTo(TICKET_MAX_BYTES),
+        ...{ version, conversation, senderDevices: u32, recipientDevices: u32 },
+        ...{ ratchetKey: exactly(32), previous: u32, number: u32 },
+        opening: bytesUpTo(OPENING_MAX_BYTES),
         sealed: bytesUpTo(SEALED_MAX_BYTES),
       }),
     ),
@@ -142,17 +262,20 @@ export const STRUCTURES: readonly (readonly [string, Codec<unknown>, fc.Arbitrar
       TicketBody,
       fc.record({
         ...{ version, conversation, key, asker: user, askerDevice: device, peer: user, peerDevice: device },
-        ...{ issuedAt: time, expiresAt: time },
+        ...{ askerIdentity: exactly(32), peerIdentity: exactly(32), issuedAt: time, expiresAt: time },
       }),
     ),
   ],
   [
-    "ConversationTranscript",
-    ...declared<Infer<typeof ConversationTranscript>>(
-      ConversationTranscript,
+    "AgreementTranscript",
+    ...declared<Infer<typeof AgreementTranscript>>(
+      AgreementTranscript,
       fc.record({
-        realm: exactly(32),
-        ...{ conversation, asker: user, askerDevice: device, peer: user, peerDevice: device },
+        ...{ version, realm: exactly(32), conversation, asker: user, askerDevice: device, askerIdentity: exactly(32) },
+        ...{ askerAgreementKey: exactly(32), peer: user, peerDevice: device, peerIdentity: exactly(32) },
+        ...{ peerAgreementKey: exactly(32), ephemeral: exactly(32), signedPrekey: prekeyId },
+        ...{ signedDhKey: exactly(32), signedKemKey: exactly(1184), oneTimePrekey: u32 },
+        ...{ oneTimeDhKey: exactly(32), oneTimeKemKey: exactly(1184), kemCiphertext: exactly(1088) },
       }),
     ),
   ],
@@ -161,8 +284,9 @@ export const STRUCTURES: readonly (readonly [string, Codec<unknown>, fc.Arbitrar
     ...declared<Infer<typeof EnvelopeHeader>>(
       EnvelopeHeader,
       fc.record({
-        ...{ version, conversation, number: u32, message, sender: user, senderDevice: device },
-        ...{ recipient: user, recipientDevice: device },
+        ...{ version, conversation, message, sender: user, senderDevice: device },
+        ...{ recipient: user, recipientDevice: device, senderDevices: u32, recipientDevices: u32 },
+        ...{ ratchetKey: exactly(32), previous: u32, number: u32 },
       }),
     ),
   ],

@@ -107,7 +107,12 @@ export class MixedLoad {
     const { realmId, staticPublicKey } = loadPublicKey(this.#realm.folder.at("keys/server.pub"));
     const transport = transportOver(socket);
     const channel = await openChannel(hostEnv, transport, staticPublicKey);
-    const context = { user: parseUserName(user), realm: realmId, handshakeHash: channel.handshakeHash };
+    const context = {
+      user: parseUserName(user),
+      realm: realmId,
+      handshakeHash: channel.handshakeHash,
+      purpose: "login",
+    } as const;
     using password = Secret.take(utf8("a guess"));
     const { ke1, state } = startLogin(hostEnv, context, password);
     transport.send(channel.sealPadded(clientFrames.encode({ kind: "loginStart", user: context.user, ke1 })));

@@ -2,11 +2,13 @@
 import { DEFAULT_LIMITS, type ServerConfig } from "../../cmd/host/config.ts";
 import type { GuessId } from "../../cmd/server/attempts.ts";
 import { Driver } from "../../cmd/server/driver.ts";
+import type { ChangePassword } from "../../cmd/server/errands.ts";
 import type { Socket } from "../../cmd/server/peer.ts";
 import type { Throttling } from "../../cmd/server/throttle.ts";
 import type { Users } from "../../core/kdc/realm.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
 import { type FixedEnv, fixedEnv, quickCrypto } from "./fixedEnv.ts";
+import { MemoryStore } from "./memoryStore.ts";
 import { passwordOf, type TestRealm } from "./realm.ts";
 import { type Entry, RecordedJournal } from "./recordedJournal.ts";
 import { type Account, logIn, type Peer } from "./remotePeer.ts";
@@ -30,6 +32,9 @@ export class Rig {
   readonly env: FixedEnv = { ...fixedEnv("rig", quickCrypto) };
   readonly driver: Driver;
   readonly journal = new RecordedJournal();
+  readonly store = new MemoryStore();
+  /** No password can be set; a test may say otherwise. */
+  changePassword: ChangePassword = () => Promise.resolve(null);
   /** May be changed at any time. */
   readonly throttle: { -readonly [K in keyof Throttling]: Throttling[K] };
   readonly #peerEnv = fixedEnv("peers", quickCrypto);
@@ -43,6 +48,8 @@ export class Rig {
       limits: { ...PATIENT, ...limits },
       journal: this.journal,
       throttle: this.throttle,
+      store: this.store,
+      changePassword: (...change) => this.changePassword(...change),
     });
   }
 

@@ -17,9 +17,13 @@ export function executable(name: ProgramName): string {
   return path;
 }
 
-/** Nothing of the environment of whoever runs the tests reaches a program. */
-export function bareEnv(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return { PATH: process.env.PATH ?? "", HOME: tmpdir(), LANG: "C.UTF-8", TZ: "UTC", ...extra };
+/**
+ * Nothing of the environment of whoever runs the tests reaches a program that runs in the folder `cwd`; the states of devices
+ * are kept in it.
+ */
+export function bareEnv(cwd: string, extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const state = { XDG_STATE_HOME: join(cwd, "devices") };
+  return { PATH: process.env.PATH ?? "", HOME: tmpdir(), LANG: "C.UTF-8", TZ: "UTC", ...state, ...extra };
 }
 
 /** Something that grows, and wakes whoever waits for it. */
@@ -86,7 +90,7 @@ export class Program {
     const { stdin } = options;
     this.#child = Bun.spawn([...(options.wrap?.(command) ?? command)], {
       cwd: options.cwd,
-      env: bareEnv(options.env),
+      env: bareEnv(options.cwd, options.env),
       stdin: stdin === undefined ? "ignore" : stdin === "open" ? "pipe" : new TextEncoder().encode(stdin),
       stdout: "pipe",
       stderr: "pipe",

@@ -36,7 +36,7 @@ export async function addQuickUsers(folder: RealmFolder, names: readonly string[
     using password = Secret.take(utf8(passwordOf(name)));
     const realm = { realm: keys.realm, keys: keys.opaque };
     const record = await registerUser(quickEnv, realm, parseUserName(name), password);
-    users.set(parseUserName(name), { name, active, record, changedAt, epoch: 1 });
+    users.set(parseUserName(name), { name, active, record, changedAt, epoch: 1, initial: false });
   }
   writeFileSync(folder.at("users.json"), formatUsers(opened.usersFile.realmId, users));
 }

@@ -1,4 +1,5 @@
 import { utf8 } from "../../core/bytes.ts";
+import type { CryptoProvider } from "../../core/crypto/provider.ts";
 import { opaqueConfig } from "../../core/kdc/login.ts";
 import type { RegisteredUser, ServerKeys } from "../../core/kdc/realm.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
@@ -15,11 +16,11 @@ export interface TestRealm {
   record(name: string, password: string): Promise<RegistrationRecord>;
 }
 
-export function testRealm(label = "realm"): TestRealm {
-  const env = fixedEnv(label, quickCrypto);
+export function testRealm(label = "realm", crypto: CryptoProvider = quickCrypto): TestRealm {
+  const env = fixedEnv(label, crypto);
   const realm = env.randomBytes(32);
-  const staticKey = quickCrypto.dhKey(env.randomBytes(32));
-  const privateKey = importAkeKey(opaqueConfig(quickCrypto), Secret.take(env.randomBytes(32)));
+  const staticKey = crypto.dhKey(env.randomBytes(32));
+  const privateKey = importAkeKey(opaqueConfig(crypto), Secret.take(env.randomBytes(32)));
   const opaque = { privateKey, oprfSeed: Secret.take(env.randomBytes(64)) };
   return {
     keys: { realm, staticKey, opaque },
@@ -38,7 +39,7 @@ export async function registerAll(realm: TestRealm, names: readonly string[]): P
   const users = new Map<UserName, RegisteredUser>();
   for (const name of names) {
     const record = await realm.record(name, passwordOf(name));
-    users.set(parseUserName(name), { name, active: true, record, epoch: 1 });
+    users.set(parseUserName(name), { name, active: true, record, epoch: 1, initial: false });
   }
   return users;
 }

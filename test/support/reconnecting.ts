@@ -4,10 +4,11 @@
  * not come back together.
  */
 import { CodedError } from "../../core/errors.ts";
+import { DEVICES_MAX } from "../../core/limits.ts";
 import { answerLines } from "./apart.ts";
 import { accountIn, quickEnv } from "./quickUsers.ts";
 import { quantile } from "./ranks.ts";
-import { logIn } from "./remotePeer.ts";
+import { logIn, type Peer } from "./remotePeer.ts";
 import { RawSocket, transportOver } from "./stranger.ts";
 
 export interface ReconnectPlan {
@@ -33,6 +34,7 @@ const JITTER_MS = 500;
 
 const { port, users, networks } = JSON.parse(process.argv[2] ?? "") as ReconnectPlan;
 const sockets = new Set<RawSocket>();
+const peers = new Set<Peer>();
 const folder = { at: (name: string): string => name };
 
 class Round {
@@ -75,7 +77,8 @@ async function enter(number: number): Promise<void> {
   const socket = await RawSocket.open(port, { localAddress });
   if (socket.status !== 101) throw new CodedError("server.unreachable");
   sockets.add(socket);
-  await logIn(quickEnv, transportOver(socket), accountIn(folder, userName(user)));
+  const account = { ...accountIn(folder, userName(user)), devicesMax: DEVICES_MAX };
+  peers.add(await logIn(quickEnv, transportOver(socket), account));
   socket.onMessage = () => {};
 }
 
@@ -85,6 +88,8 @@ await answerLines(async (line) => {
   if (from === 0) {
     for (const socket of sockets) socket[Symbol.dispose]();
     sockets.clear();
+    for (const peer of peers) peer.leave();
+    peers.clear();
   }
   const round = new Round();
   let next = from;

@@ -1,5 +1,5 @@
 import type { Env } from "../../core/env.ts";
-import { finishRegistration, type RegistrationRealm, startRegistration } from "../../core/kdc/register.ts";
+import { finishRecord, type RegistrationRealm, startRegistration } from "../../core/kdc/register.ts";
 import type { UserName } from "../../core/name.ts";
 import type { RegistrationRecord } from "../../core/opaque/record.ts";
 import type { Secret } from "../../core/secret.ts";
@@ -16,5 +16,5 @@ export async function registerUser(
   const result = await env.crypto.run(job, env.randomBytes);
   if (result.op !== "stretch") throw new Error("not stretched");
   using stretched = result.output;
-  return finishRegistration(env, registering, stretched);
+  return finishRecord(env, registering, stretched);
 }

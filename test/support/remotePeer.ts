@@ -4,19 +4,21 @@
  * Argon2id is the client's work, and what it gives is the same at every login.
  */
 import { solve } from "../../cmd/client/solve.ts";
+import { DEFAULT_LIMITS } from "../../cmd/host/config.ts";
 import type { HandshakeEffect, HandshakeEvent } from "../../core/channel/handshake.ts";
 import { type InitiatorState, startInitiator, stepInitiator } from "../../core/channel/initiator.ts";
 import type { Channel } from "../../core/channel/record.ts";
 import type { Job } from "../../core/crypto/provider.ts";
 import type { Env } from "../../core/env.ts";
 import { CodedError, codeOfWire } from "../../core/errors.ts";
-import { type Address, newDeviceId } from "../../core/ids.ts";
+import { type Address, type DeviceId, newDeviceId } from "../../core/ids.ts";
 import { type LoginContext, proveLogin, receiveLogin, startLogin } from "../../core/kdc/login.ts";
 import type { Puzzle } from "../../core/kdc/puzzle.ts";
-import { parseUserName } from "../../core/name.ts";
+import { parseUserName, type UserName } from "../../core/name.ts";
 import type { ClientLoginState } from "../../core/opaque/login.ts";
 import { Secret, wipe } from "../../core/secret.ts";
 import { type ClientMessage, clientFrames, type ServerMessage, serverFrames } from "../../core/wire/messages.ts";
+import { Enrolment, testDevice } from "./enrol.ts";
 import type { Transport } from "./transport.ts";
 
 export interface Account {
@@ -24,6 +26,8 @@ export interface Account {
   readonly serverPublicKey: Uint8Array;
   readonly user: string;
   readonly password: string;
+  /** How many devices the realm allows, when it is not the default. */
+  readonly devicesMax?: number;
 }
 
 /** A peer whose login is done, or at least sent. */
@@ -35,6 +39,8 @@ export interface Peer {
   /** The messages of the next record. */
   receive(): Promise<readonly ServerMessage[]>;
   logOut(): Promise<void>;
+  /** Its line is lost: another login may be this device from now on. */
+  leave(): void;
 }
 
 /** The handshake alone. */
@@ -54,12 +60,15 @@ export type Solver = (env: Env, puzzle: Puzzle) => Promise<Uint8Array | null>;
 
 const honest: Solver = (env, puzzle) => solve(env.crypto, puzzle, () => false);
 
+/** A peer whose device is on its user's list, and which only has to say so to be there. */
+export type EnrolledPeer = Peer & { attach(): void };
+
 /** A login that the server has answered: the guess is counted, and not proved. */
 export interface Begun {
   /** Of the puzzle that was asked for first; 0 when there was none. */
   readonly puzzleBits: number;
-  /** Sends the proof. @throws auth.rejected, with nothing sent, when the password is not right */
-  prove(): Promise<Peer & { attach(): void }>;
+  /** Sends the proof, and enrols. @throws auth.rejected, with nothing sent, when the password is not right */
+  prove(): Promise<EnrolledPeer>;
   /** Sends a proof that is none. */
   fail(): void;
 }
@@ -72,16 +81,21 @@ export async function logIn(env: Env, transport: Transport, account: Account): P
   return peer;
 }
 
-/** From an open transport to the last message of the login, which has been sent. @throws as `logIn` */
-export async function prove(env: Env, transport: Transport, account: Account): Promise<Peer & { attach(): void }> {
+/** From an open transport to a device that has to attach and nothing else. @throws as `logIn` */
+export async function prove(env: Env, transport: Transport, account: Account): Promise<EnrolledPeer> {
   return (await begin(env, transport, account)).prove();
 }
 
 /** From an open transport to the server's answer. @throws as `logIn` */
 export async function begin(env: Env, transport: Transport, account: Account, solver = honest): Promise<Begun> {
-  const { realm, serverPublicKey } = account;
+  const { realm, serverPublicKey, devicesMax = DEFAULT_LIMITS.devicesPerUser } = account;
   const channel = await openChannel(env, transport, serverPublicKey);
-  const context = { user: parseUserName(account.user), realm, handshakeHash: channel.handshakeHash };
+  const context = {
+    user: parseUserName(account.user),
+    realm,
+    handshakeHash: channel.handshakeHash,
+    purpose: "login",
+  } as const;
   using password = Secret.take(new TextEncoder().encode(account.password));
   const { ke1, state } = startLogin(env, context, password);
   const say = (message: ClientMessage): void => transport.send(channel.sealPadded(clientFrames.encode(message)));
@@ -100,7 +114,7 @@ export async function begin(env: Env, transport: Transport, account: Account, so
   const { ke2 } = message;
   return {
     puzzleBits,
-    prove: () => finish(env, { transport, channel, context, state }, ke2),
+    prove: () => finish(env, { transport, channel, context, state, devicesMax }, ke2),
     fail: () => say({ kind: "loginFinish", ke3: env.randomBytes(64) }),
   };
 }
@@ -110,24 +124,51 @@ interface Login {
   readonly channel: Channel;
   readonly context: LoginContext;
   readonly state: ClientLoginState;
+  readonly devicesMax: number;
 }
 
-async function finish(env: Env, login: Login, ke2: Uint8Array): Promise<Peer & { attach(): void }> {
+async function finish(env: Env, login: Login, ke2: Uint8Array): Promise<EnrolledPeer> {
   const { transport, channel, context, state } = login;
   const { state: stretching, job } = receiveLogin(state, ke2);
   using stretched = await stretch(env, job);
-  const { ke3, sessionKey } = proveLogin(env, stretching, context, stretched);
+  const { ke3, sessionKey, exportKey } = proveLogin(env, stretching, context, stretched);
   transport.send(channel.sealPadded(clientFrames.encode({ kind: "loginFinish", ke3 })));
   channel.switchKeys(sessionKey);
   wipe(state, stretching, sessionKey);
-  const peer = peerOf(channel, transport, { user: context.user, device: newDeviceId(env) });
-  return {
-    ...peer,
-    attach() {
-      using ticketKey = env.crypto.dhKey(env.randomBytes(32));
-      peer.send([{ kind: "attach", device: peer.self.device, ticketKey: ticketKey.publicKey }]);
-    },
-  };
+  const { user, realm } = context;
+  const free = freeDevices(realm, user);
+  const [again] = free;
+  const self = { user, device: again ?? newDeviceId(env) };
+  free.delete(self.device);
+  const peer = peerOf(channel, transport, self);
+  using enrolment = new Enrolment(env, testDevice(realm, self), exportKey);
+  enrolment.devicesMax = login.devicesMax;
+  for (;;) {
+    const said = (await peer.receive()).map(accepted);
+    const answer = said.flatMap((message) => enrolment.hear(message));
+    const attach = answer.filter(({ kind }) => kind === "attach");
+    const others = answer.filter(({ kind }) => kind !== "attach");
+    if (others.length > 0) peer.send(others);
+    if (attach.length === 0) continue;
+    const leave = (): void => {
+      free.add(self.device);
+    };
+    const logOut = async (): Promise<void> => {
+      await peer.logOut();
+      leave();
+    };
+    return { ...peer, leave, logOut, attach: () => peer.send(attach) };
+  }
+}
+
+/** Devices of a user that have left: they come back at the next login, as a person's would. */
+const devicesOut = new Map<string, Set<DeviceId>>();
+
+function freeDevices(realm: Uint8Array, user: UserName): Set<DeviceId> {
+  const key = `${realm.toHex()}/${user}`;
+  const free = devicesOut.get(key) ?? new Set();
+  devicesOut.set(key, free);
+  return free;
 }
 
 /** What the server says, unless it is that it refuses. */
@@ -136,7 +177,7 @@ function accepted(message: ServerMessage): ServerMessage {
   throw new CodedError(codeOfWire(message.reason), "the server has said goodbye", message);
 }
 
-function peerOf(channel: Channel, transport: Transport, self: Address): Peer {
+function peerOf(channel: Channel, transport: Transport, self: Address): Omit<Peer, "leave"> {
   const send = (messages: readonly ClientMessage[]): void => {
     const frames = messages.map((message) => clientFrames.encode(message));
     for (const record of channel.sealPacked(frames)) transport.send(record);

@@ -101,10 +101,17 @@ export class RealmFolder implements Disposable {
   }
 }
 
+/** Something that ends. */
+interface Running {
+  readonly running: boolean;
+}
+
 /** A realm whose server runs. */
 export class RunningRealm implements AsyncDisposable {
   readonly folder: RealmFolder;
   readonly #programs: AsyncDisposable[] = [];
+  /** By user: which program has each device. */
+  readonly #holders = new Map<string, Running[]>();
   readonly #options: SomeOptions<ProgramOptions>;
   #server: Program;
   #port = 0;
@@ -160,12 +167,33 @@ export class RunningRealm implements AsyncDisposable {
 
   /** As `client`, logged in by a password file. */
   async as(user: string, args: readonly string[], options: SomeOptions<ProgramOptions> = {}): Promise<Outcome> {
-    return await this.client([...this.signIn(user), ...args], options);
+    const device = this.#device(user);
+    const env = { ...device.env, ...options.env };
+    await using program = this.folder.program("client", [...this.signIn(user), ...args], { ...options, env });
+    device.held(program);
+    return await program.ended();
   }
 
   /** A client that goes on until it is told to end, at the latest with this realm. */
   background(user: string, args: readonly string[], options: SomeOptions<ProgramOptions> = {}): Program {
-    return this.#keep(this.folder.program("client", [...this.signIn(user), ...args], options));
+    const device = this.#device(user);
+    const env = { ...device.env, ...options.env };
+    const program = this.folder.program("client", [...this.signIn(user), ...args], { ...options, env });
+    device.held(program);
+    return this.#keep(program);
+  }
+
+  /** A device of a user that no program of this realm uses now: programs that run beside each other are different devices. */
+  #device(user: string): { readonly env: Readonly<Record<string, string>>; readonly held: (by: Running) => void } {
+    const holders = this.#holders.get(user) ?? [];
+    this.#holders.set(user, holders);
+    const free = holders.findIndex((holder) => !holder.running);
+    const index = free < 0 ? holders.length : free;
+    holders[index] = { running: true };
+    const held = (by: Running): void => {
+      holders[index] = by;
+    };
+    return { env: { IMS_STATE: this.folder.at(`devices/${user.toLowerCase()}-${index}`) }, held };
   }
 
   /** `client listen --json` that is logged in. */
@@ -192,7 +220,10 @@ export class RunningRealm implements AsyncDisposable {
     options: SomeOptions<TerminalOptions> = {},
     args: readonly string[] = [],
   ): Promise<TerminalProgram> {
-    const terminal = this.terminal([...this.signIn(user), ...args], options);
+    const device = this.#device(user);
+    const env = { ...device.env, ...options.env };
+    const terminal = this.terminal([...this.signIn(user), ...args], { ...options, env });
+    device.held(terminal);
     await terminal.shows(`Welcome, ${user}`);
     await terminal.prompts();
     return terminal;

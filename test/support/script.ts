@@ -1,21 +1,35 @@
+import type { CryptoProvider } from "../../core/crypto/provider.ts";
 import type { ErrorCode } from "../../core/errors.ts";
-import type { RegisteredUser } from "../../core/kdc/realm.ts";
-import { DELIVERY_MS } from "../../core/limits.ts";
+import type { RegisteredUser, ServerKeys } from "../../core/kdc/realm.ts";
+import { DELIVERY_MS, REPAIR_MS, TEMPORARY_UNSEEN_MS } from "../../core/limits.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
+import { quickCrypto } from "./fixedEnv.ts";
+import type { Member } from "./member.ts";
 import { passwordOf, registerAll, testRealm } from "./realm.ts";
 import { Seeded } from "./seeded.ts";
-import { type Member, World } from "./world.ts";
+import { World } from "./world.ts";
 
-export const NAMES = ["Alice", "Bobby", "Chris", "Danae", "Erica"] as const;
+/** Long: a short one stands in random bytes by chance. */
+export const NAMES = ["Alice.Liddell", "Bobby.Tables", "Chris.Cross", "Danae.Perse", "Erica.Jones"] as const;
 /** The other password of each user, so that one can be changed for the other. */
 const otherPasswordOf = (name: string): string => `another ${passwordOf(name)}`;
 
-const realm = testRealm("simulation");
-const registered = await registerAll(realm, NAMES);
-const changed = new Map<UserName, RegisteredUser>();
-for (const name of NAMES) {
-  const record = await realm.record(name, otherPasswordOf(name));
-  changed.set(parseUserName(name), { name, active: true, record, epoch: 2 });
+/** The realm of a script: keys that its provider has made, and each user with a first and another password. */
+export interface ScriptRealm {
+  readonly crypto: CryptoProvider;
+  readonly keys: ServerKeys;
+  readonly registered: ReadonlyMap<UserName, RegisteredUser>;
+  readonly changed: ReadonlyMap<UserName, RegisteredUser>;
+}
+
+export async function scriptRealm(crypto: CryptoProvider = quickCrypto): Promise<ScriptRealm> {
+  const realm = testRealm("simulation", crypto);
+  const changed = new Map<UserName, RegisteredUser>();
+  for (const name of NAMES) {
+    const record = await realm.record(name, otherPasswordOf(name));
+    changed.set(parseUserName(name), { name, active: true, initial: false, record, epoch: 2 });
+  }
+  return { crypto, keys: realm.keys, registered: await registerAll(realm, NAMES), changed };
 }
 
 /** Live logins above this many are not added to. */
@@ -29,6 +43,9 @@ const HONEST: readonly (ErrorCode | null)[] = [
   "auth.rejected",
   "auth.tooManyDevices",
   "auth.ended",
+  "auth.removed",
+  "account.recovery",
+  "state.foreign",
   "server.stopping",
 ];
 
@@ -36,13 +53,16 @@ const HONEST: readonly (ErrorCode | null)[] = [
 export class Script implements Disposable {
   readonly world: World;
   readonly #choice: Seeded;
+  readonly #realm: ScriptRealm;
   /** Who takes part: with few, both sides often begin a conversation at once. */
   readonly #names: readonly string[];
 
-  constructor(seed: number) {
+  constructor(seed: number, realm: ScriptRealm) {
+    this.#realm = realm;
+    const { crypto, keys, registered: users } = realm;
     this.#choice = new Seeded(seed);
     this.#names = NAMES.slice(0, 2 + (seed % 4));
-    this.world = new World(this.#choice, { keys: realm.keys, users: registered, devicesPerUser: 3 });
+    this.world = new World(this.#choice, { keys, users, devicesPerUser: 6, crypto });
   }
 
   /** Random actions between deliveries, reordered from connection to connection but never within one. */
@@ -60,8 +80,11 @@ export class Script implements Disposable {
     else if (dice < 1500) world.finishJob();
     else if (dice < 1960) this.#send();
     else if (dice < 1990) this.#join();
-    else if (dice < 1994) this.#with(world.attached, (member) => world.logout(member));
-    else if (dice < 1997) this.#with(world.live, (member) => world.cut(member));
+    else if (dice < 1993) this.#with(world.attached, (member) => world.logout(member));
+    else if (dice < 1994) this.#with(world.attached, (member) => this.#removeDevice(member));
+    else if (dice < 1996) this.#with(world.live, (member) => world.cut(member));
+    else if (dice < 1997) this.#with(world.live, (member) => world.kill(member));
+    else if (dice < 1998) this.#setBack();
     else if (dice < 1999) this.#changeUsers();
     else this.#restart();
   }
@@ -71,6 +94,28 @@ export class Script implements Disposable {
     for (let i = 0; i < 3; i += 1) this.#join();
     for (let i = this.#choice.integer(60); i > 0; i -= 1) this.#step(this.#choice.integer(1500));
     this.world.restart();
+  }
+
+  /** A copy of a state is made, put back, or a state is lost. */
+  #setBack(): void {
+    const { world } = this;
+    const places = [...world.places.values()].flat();
+    if (places.length === 0) return;
+    const place = this.#choice.pick(places);
+    if (this.#choice.once(2)) place.copy();
+    else if (place.taken) return;
+    else if (this.#choice.once(8) && place.setBacks < 2) world.lose(place);
+    else world.rollBack(place);
+  }
+
+  /** A user takes one of the others off the list of devices: it may be there, on its way in, or away. */
+  #removeDevice(member: Member): void {
+    const { list, self } = member.client.devices;
+    const others = list.filter(({ device }) => device !== self);
+    if (others.length === 0) return;
+    const { device } = this.#choice.pick(others);
+    this.world.history.isUnsettled = true; // its last words may come when its conversations have been dropped
+    this.world.ask(member, { kind: "removeDevices", devices: [device] });
   }
 
   #with(members: readonly Member[], act: (member: Member) => void): void {
@@ -93,10 +138,15 @@ export class Script implements Disposable {
   #join(): void {
     if (this.world.live.length >= CROWD) return;
     const name = this.#choice.once(3) ? (this.#names[0] ?? NAMES[0]) : this.#choice.pick(this.#names);
-    this.world.join(name, this.#choice.once(8) ? otherPasswordOf(name) : passwordOf(name));
+    this.world.join(name, {
+      password: this.#choice.once(8) ? otherPasswordOf(name) : passwordOf(name),
+      interactive: this.#choice.once(2),
+      temporary: this.#choice.once(12),
+    });
   }
 
   #changeUsers(): void {
+    const { registered, changed } = this.#realm;
     const users = new Map(this.#choice.once(2) ? registered : this.world.users);
     const name = parseUserName(this.#choice.pick(this.#names));
     const now = users.get(name);
@@ -134,12 +184,23 @@ export class Script implements Disposable {
   /** After quiet everybody can talk to everybody, and every device of both sides sees it. */
   talk(): void {
     const { world } = this;
-    world.setUsers(registered);
+    world.people.accepting = true;
+    world.setUsers(this.#realm.registered);
     world.settle();
-    for (const name of NAMES) if (!world.attached.some((member) => member.name === name)) world.join(name);
-    world.settle();
-    for (const from of world.attached) for (const to of NAMES) world.send(from, to);
-    const sent = [...world.history.told.values()].slice(-world.attached.length * NAMES.length);
+    this.#gather();
+    for (const member of world.attached) {
+      for (const [user, { trust }] of member.client.roster) {
+        if (trust === "changed") world.ask(member, { kind: "accept", user });
+      }
+    }
+    // What was set back is noticed and mended, and new identity keys are accepted, as people write to each other.
+    for (let round = 0; round < 3; round += 1) {
+      for (const from of world.attached) for (const to of this.#names) world.send(from, to);
+      this.settle();
+      world.pass(REPAIR_MS);
+    }
+    for (const from of world.attached) for (const to of this.#names) world.send(from, to);
+    const sent = [...world.history.told.values()].slice(-world.attached.length * this.#names.length);
     this.settle();
     for (const { from, to, text, fate, shownOn } of sent) {
       const others = world.attached.filter((member) => member !== from);
@@ -152,6 +213,20 @@ export class Script implements Disposable {
         throw new Error(`${text} from ${from.label} to ${to}: on ${shownOn.size} devices, not ${expected.length}`);
       }
     }
+  }
+
+  /** Everybody is there: who cannot log in has too many devices, or a state that is of no use, and tries again. */
+  #gather(): void {
+    const { world } = this;
+    for (let tries = 0; tries < 12; tries += 1) {
+      for (const name of this.#names) {
+        if (!world.attached.some((member) => member.name === name)) world.join(name, { interactive: true });
+      }
+      world.settle();
+      if (this.#names.every((name) => world.attached.some((member) => member.name === name))) return;
+      world.pass(TEMPORARY_UNSEEN_MS);
+    }
+    throw new Error(`nobody can log in any more: ${world.ends.slice(-6).join()}`);
   }
 
   /** Everybody leaves, one way or the other: no key is left anywhere. */

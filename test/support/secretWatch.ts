@@ -52,6 +52,11 @@ export class SecretWatch implements Disposable {
       .map((entry) => entry.secret);
   }
 
+  /** Whoever is over has nothing left. */
+  expectWiped(owner: string): void {
+    if (this.alive(owner).length > 0) throw new Error(`${owner} is over, but not all it made is wiped`);
+  }
+
   /** Starts over with nothing recorded. */
   forget(): void {
     this.#made.length = 0;

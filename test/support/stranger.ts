@@ -8,7 +8,8 @@ import { startInitiator, stepInitiator, wipeInitiator } from "../../core/channel
 import type { Env } from "../../core/env.ts";
 import { CodedError, codeOfClose, type ErrorCode } from "../../core/errors.ts";
 import { parseUserName } from "../../core/name.ts";
-import { Client, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
+import { Client } from "../../core/peer/client.ts";
+import type { ClientEffect, ClientEvent } from "../../core/peer/clientEvents.ts";
 import type { Notice } from "../../core/peer/notices.ts";
 import { Secret } from "../../core/secret.ts";
 import { encodeFrame, FrameReader, OPCODE } from "./frames.ts";
@@ -179,7 +180,8 @@ export class ScriptedClient implements Disposable {
   private constructor(socket: RawSocket, { user, password, publicKey }: Credentials, env: Env) {
     const { realmId, staticPublicKey } = loadPublicKey(publicKey);
     const secret = Secret.take(utf8(password));
-    const config = { realm: realmId, serverPublicKey: staticPublicKey, user: parseUserName(user), password: secret };
+    const login = { realm: realmId, serverPublicKey: staticPublicKey, user: parseUserName(user), password: secret };
+    const config = { ...login, stored: null, interactive: false, temporary: true, attach: true };
     this.#env = env;
     this.#client = new Client(env, config);
     this.socket = socket;

@@ -12,35 +12,43 @@ export class Tap {
   readonly #secretTexts: readonly string[];
   readonly #names: readonly string[];
 
-  constructor(watched: { readonly secretTexts: readonly string[]; readonly names: readonly string[] }) {
+  readonly crypto: CryptoProvider;
+
+  constructor(
+    watched: { readonly secretTexts: readonly string[]; readonly names: readonly string[] },
+    base: CryptoProvider = quickCrypto,
+  ) {
     this.#secretTexts = watched.secretTexts;
     this.#names = watched.names;
+    this.crypto = this.#watching(base);
   }
 
-  readonly crypto: CryptoProvider = {
-    ...quickCrypto,
-    seal: (key, nonce, associatedData, plaintext) => {
-      const pair = key.use((bytes) => quickCrypto.sha256(concat(bytes, nonce))).toHex();
-      if (this.#sealed.has(pair)) throw new Error("a nonce was used twice under one key");
-      this.#sealed.add(pair);
-      return quickCrypto.seal(key, nonce, associatedData, plaintext);
-    },
-    open: (key, nonce, associatedData, sealed) => {
-      const plaintext = quickCrypto.open(key, nonce, associatedData, sealed);
-      if (this.atServer) this.#expectWithout(plaintext, this.#secretTexts, "the server can read");
-      return plaintext;
-    },
-    dhKey: (secretKey) => {
-      const key = quickCrypto.dhKey(secretKey);
-      const dispose = key[Symbol.dispose].bind(key);
-      this.handles.add(key);
-      const forget = (): void => {
-        this.handles.delete(key);
-        dispose();
-      };
-      return Object.defineProperty(key, Symbol.dispose, { value: forget });
-    },
-  };
+  #watching(base: CryptoProvider): CryptoProvider {
+    return {
+      ...base,
+      seal: (key, nonce, associatedData, plaintext) => {
+        const pair = key.use((bytes) => quickCrypto.sha256(concat(bytes, nonce))).toHex();
+        if (this.#sealed.has(pair)) throw new Error("a nonce was used twice under one key");
+        this.#sealed.add(pair);
+        return base.seal(key, nonce, associatedData, plaintext);
+      },
+      open: (key, nonce, associatedData, sealed) => {
+        const plaintext = base.open(key, nonce, associatedData, sealed);
+        if (this.atServer) this.#expectWithout(plaintext, this.#secretTexts, "the server can read");
+        return plaintext;
+      },
+      dhKey: (secretKey) => {
+        const key = base.dhKey(secretKey);
+        const dispose = key[Symbol.dispose].bind(key);
+        this.handles.add(key);
+        const forget = (): void => {
+          this.handles.delete(key);
+          dispose();
+        };
+        return Object.defineProperty(key, Symbol.dispose, { value: forget });
+      },
+    };
+  }
 
   /** How often something was sealed. */
   get sealed(): number {

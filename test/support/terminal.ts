@@ -49,7 +49,7 @@ export class TerminalProgram {
     const decoder = new TextDecoder();
     this.#child = Bun.spawn([executable(name), ...args], {
       cwd: options.cwd,
-      env: bareEnv({ TERM: "xterm-256color", ...options.env }),
+      env: bareEnv(options.cwd, { TERM: "xterm-256color", ...options.env }),
       terminal: {
         cols,
         rows,

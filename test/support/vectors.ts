@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-const folder = process.env["IMS_VECTORS"];
+const folder = process.env.IMS_VECTORS;
 
 /**
  * The public test vectors called `name`, parsed, from the folder that `IMS_VECTORS` names; null, and one line on

@@ -3,50 +3,39 @@
  * happens but what `deliver`, `finishJob` and the actions make happen, so a run is the same whenever its seed is.
  */
 import { utf8 } from "../../core/bytes.ts";
+import type { CryptoProvider } from "../../core/crypto/provider.ts";
 import { codeOfWire, type ErrorCode } from "../../core/errors.ts";
 import { newMessageId } from "../../core/ids.ts";
-import type { Verdict } from "../../core/kdc/guessing.ts";
 import type { RegisteredUser, ServerKeys } from "../../core/kdc/realm.ts";
-import { DELIVERY_MS } from "../../core/limits.ts";
+import { DELIVERY_MS, TICKET_LIFETIME_MS } from "../../core/limits.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
-import { Client, type ClientEffect, type ClientEvent } from "../../core/peer/client.ts";
+import { Client } from "../../core/peer/client.ts";
+import type { ClientEffect, ClientEvent } from "../../core/peer/clientEvents.ts";
 import type { ConnectionId } from "../../core/peer/online.ts";
-import { Server } from "../../core/peer/server.ts";
-import type { PeerEffect, ServerEvent } from "../../core/peer/serverEvents.ts";
+import type { ServerEvent } from "../../core/peer/serverEvents.ts";
 import { Secret } from "../../core/secret.ts";
-import { answerOf } from "./answers.ts";
+import { Ahead } from "./ahead.ts";
 import { type FixedEnv, fixedEnv } from "./fixedEnv.ts";
-import { type Actor, History, type Told } from "./history.ts";
+import { History, type Told } from "./history.ts";
 import { Jobs } from "./jobs.ts";
+import type { Item, JoinOptions, Member } from "./member.ts";
+import { People } from "./people.ts";
+import { Place } from "./places.ts";
 import { passwordOf } from "./realm.ts";
 import { SecretWatch } from "./secretWatch.ts";
 import type { Seeded } from "./seeded.ts";
 import { Tap } from "./tap.ts";
-
-/** A record on its way, or the end of the connection with its close code. */
-type Item = Uint8Array | number;
-
-/** One login of one user: its machine, its connection, and what is on the way in both directions. */
-export interface Member extends Actor {
-  readonly password: string;
-  readonly client: Client;
-  readonly connection: ConnectionId;
-  readonly server: Server;
-  readonly toServer: Item[];
-  readonly toClient: Item[];
-  /** How often `users` had changed when it came. */
-  readonly usersVersion: number;
-}
+import { WorldServer } from "./worldServer.ts";
 
 /** In every text, so that it is found wherever it leaks. */
 export const CANARY = "canary";
-/** A server may be woken this much later than it wanted: time enough for whole conversations. */
-const LATE_MS = 3000;
 
 export interface WorldOptions {
   readonly keys: ServerKeys;
   readonly users: ReadonlyMap<UserName, RegisteredUser>;
   readonly devicesPerUser?: number;
+  /** Quick and real, unless the test takes another. */
+  readonly crypto?: CryptoProvider;
 }
 
 export class World implements Disposable {
@@ -55,16 +44,18 @@ export class World implements Disposable {
   readonly watch = new SecretWatch();
   readonly history = new History();
   readonly members: Member[] = [];
+  /** By user: where their devices are kept. */
+  readonly places = new Map<UserName, Place[]>();
+  readonly people: People;
   users: ReadonlyMap<UserName, RegisteredUser>;
   usersVersion = 0;
-  server: Server;
+  readonly server: WorldServer;
   readonly #options: WorldOptions;
   readonly #choice: Seeded;
   readonly #jobs: Jobs<Member>;
+  readonly #ahead = new Ahead();
   /** A queue that lags behind all others for a while. */
   #stalled: Item[] | null = null;
-  /** When the server wants to be woken; a busy one is woken late. */
-  #wakeAt: number | null = null;
   #timers: { readonly at: number; readonly told: Told; readonly member: Member }[] = [];
 
   constructor(choice: Seeded, options: WorldOptions) {
@@ -72,15 +63,18 @@ export class World implements Disposable {
     this.#options = options;
     this.users = options.users;
     const names = [...options.users.values()].flatMap(({ name }) => [name, name.toLowerCase()]);
-    this.tap = new Tap({ secretTexts: [CANARY, "password of"], names });
+    this.tap = new Tap({ secretTexts: [CANARY, "password of"], names }, options.crypto);
     this.env = fixedEnv(`world ${choice.integer(2 ** 32)}`, this.tap.crypto);
+    this.people = new People({
+      crypto: this.tap.crypto,
+      watch: this.watch,
+      ask: (member, event) => this.#atClient(member, event),
+    });
     this.#jobs = new Jobs(this.env, this.watch, choice);
-    this.server = this.#newServer();
-  }
-
-  #newServer(): Server {
-    const { keys, devicesPerUser = 8 } = this.#options;
-    return new Server(this.env, keys, { users: this.users, devicesPerUser });
+    const { keys, devicesPerUser = 8, users } = options;
+    const parts = { env: this.env, keys, devicesPerUser, choice, watch: this.watch, tap: this.tap, jobs: this.#jobs };
+    const memberOf = (connection: ConnectionId) => this.members[connection - 1];
+    this.server = new WorldServer({ ...parts, ahead: this.#ahead, memberOf }, users);
   }
 
   /** Members that are not over. */
@@ -97,21 +91,42 @@ export class World implements Disposable {
     return this.members.reduce((sum, { toServer, toClient }) => sum + toServer.length + toClient.length, 0);
   }
 
-  join(name: string, password = passwordOf(name)): Member {
+  /** A login from a place of that user that nobody has taken; a new one when there is none. */
+  join(name: string, options: JoinOptions = {}): Member {
+    const { password = passwordOf(name), interactive = false, temporary = false } = options;
     const connection = (this.members.length + 1) as ConnectionId;
     const label = `${name}#${connection}`;
     const { realm, staticKey } = this.#options.keys;
     const secret = this.watch.as(label, () => Secret.take(utf8(password)));
     const user = parseUserName(name);
-    const client = new Client(this.env, { realm, serverPublicKey: staticKey.publicKey, user, password: secret });
+    const place = temporary ? new Place(`${label} temporary`) : this.#freePlace(user);
+    place.taken = true;
+    const login = { realm, serverPublicKey: staticKey.publicKey, user, password: secret };
+    const config = { ...login, stored: place.stored, interactive, temporary, attach: true };
     const member: Member = {
-      ...{ label, name, password, client, connection, server: this.server, usersVersion: this.usersVersion },
+      ...{ label, name, password, client: new Client(this.env, config), connection, server: this.server.machine },
+      ...{ usersVersion: this.usersVersion, place, tried: new Set(), diesAfter: null },
       ...{ toServer: [], toClient: [], device: null, ended: undefined },
     };
     this.members.push(member);
-    this.#atServer(member.server, { kind: "connected", connection });
+    this.server.handle(member.server, { kind: "connected", connection });
     this.#atClient(member, { kind: "connected" });
     return member;
+  }
+
+  #freePlace(user: UserName): Place {
+    const places = this.places.get(user) ?? [];
+    this.places.set(user, places);
+    const free = places.filter(({ taken }) => !taken);
+    if (free.length > 0) return this.#choice.pick(free);
+    const place = new Place(`${user} ${places.length}`);
+    places.push(place);
+    return place;
+  }
+
+  /** The process of a client dies somewhere within its next events. */
+  kill(member: Member): void {
+    member.diesAfter = this.#choice.integer(6);
   }
 
   send(from: Member, to: string): Told {
@@ -137,19 +152,18 @@ export class World implements Disposable {
   setUsers(users: ReadonlyMap<UserName, RegisteredUser>): void {
     this.users = users;
     this.usersVersion += 1;
-    this.#atServer(this.server, { kind: "users", users });
+    this.server.handle(this.server.machine, { kind: "users", users });
   }
 
   /** The server stops, and another takes its place. */
   restart(): void {
-    this.#atServer(this.server, { kind: "stop" });
-    this.server = this.#newServer();
-    this.#wakeAt = null;
+    this.server.restart(this.users);
   }
 
   pass(ms: number): void {
     this.env.now += ms;
-    if (this.#wakeAt !== null && this.#wakeAt <= this.env.now) this.#wake();
+    if (ms > TICKET_LIFETIME_MS) this.history.isUnsettled = true;
+    this.server.wake(this.env.now);
     const due = this.#timers.filter(({ at }) => at <= this.env.now);
     this.#timers = this.#timers.filter(({ at }) => at > this.env.now);
     for (const { told, member } of due) {
@@ -170,7 +184,7 @@ export class World implements Disposable {
     const { connection, server } = member;
     if (queue === member.toServer) {
       const over = { kind: "disconnected", connection } as const;
-      this.#atServer(server, typeof item === "number" ? over : { kind: "frame", connection, bytes: item });
+      this.server.handle(server, typeof item === "number" ? over : { kind: "frame", connection, bytes: item });
     } else {
       const code = typeof item === "number" && item > 4000 ? codeOfWire(item - 4000) : null;
       this.#atClient(
@@ -187,30 +201,69 @@ export class World implements Disposable {
     if (done === null) return false;
     const { owner, at, event } = done;
     if (at === "client") this.#atClient(owner, event as ClientEvent);
-    else this.#atServer(owner.server, { ...event, connection: owner.connection } as ServerEvent);
+    else this.server.handle(owner.server, { ...event, connection: owner.connection } as ServerEvent);
     return true;
   }
 
   /** Until nothing is on its way, and everybody has heard of everybody. */
   settle(): void {
-    while (this.deliver() || this.finishJob() || this.#wake());
+    while (this.deliver() || this.finishJob() || this.server.wake());
   }
 
-  /** Wakes the server, if it has asked for that. */
-  #wake(): boolean {
-    if (this.#wakeAt === null) return false;
-    this.#wakeAt = null;
-    this.#atServer(this.server, { kind: "awake" });
-    return true;
+  /** The user of a member asks for something. */
+  ask(member: Member, event: ClientEvent): void {
+    this.#atClient(member, event);
   }
 
   #atClient(member: Member, event: ClientEvent): void {
+    if (member.ended !== undefined && event.kind !== "computed") return;
     const effects = this.watch.as(member.label, () => member.client.handle(event));
-    for (const effect of effects) this.#clientEffect(member, effect);
+    for (const effect of effects) this.#ahead.push(() => this.#runAtClient(member, effect));
+    this.#ahead.run();
+  }
+
+  #runAtClient(member: Member, effect: ClientEffect): void {
+    if (member.ended !== undefined) return;
+    if (member.diesAfter === 0) {
+      this.#died(member);
+      return;
+    }
+    this.#clientEffect(member, effect);
+    if (member.diesAfter !== null) member.diesAfter -= 1;
+  }
+
+  /** What it had not done yet is not done; what it had saved is there. */
+  #died(member: Member): void {
+    member.diesAfter = null;
+    if (member.ended !== undefined) return;
+    this.watch.as(member.label, () => member.client.handle({ kind: "disconnected", code: null })); // wipes
+    this.#over(member, "connection.lost");
+  }
+
+  #over(member: Member, code: ErrorCode | null): void {
+    member.ended = code;
+    member.place.taken = false;
+    member.toServer.push(1006);
+    this.watch.expectWiped(member.label);
+    // Another identity stands where this device had one, or it is on no list: its user makes another device of it.
+    if (code === "state.foreign" || code === "auth.removed") this.lose(member.place);
+  }
+
+  lose(place: Place): void {
+    place.lose();
+    this.history.isUnsettled = true;
+  }
+
+  rollBack(place: Place): void {
+    if (place.rollBack()) this.history.isUnsettled = true;
   }
 
   #clientEffect(member: Member, effect: ClientEffect): void {
     switch (effect.kind) {
+      case "save":
+        this.#expectSealed(effect.writes);
+        member.place.save(effect.header, effect.writes);
+        break;
       case "transmit":
         this.tap.wire(effect.bytes);
         member.toServer.push(effect.bytes);
@@ -222,61 +275,18 @@ export class World implements Disposable {
         this.#jobs.solve(member, effect.puzzle);
         break;
       case "notice":
-        this.history.noticed(member, effect.notice);
+        if (!this.people.noticed(member, effect.notice)) this.history.noticed(member, effect.notice);
         break;
       case "ended":
-        member.ended = effect.code;
-        member.toServer.push(1000);
-        this.#expectWiped(member.label);
+        this.#over(member, effect.code);
         break;
       default:
     }
   }
 
-  #atServer(server: Server, event: ServerEvent): void {
-    this.tap.atServer = true;
-    const owner = "connection" in event ? `server ${event.connection}` : "server";
-    const effects = this.watch.as(owner, () => server.handle(event));
-    this.tap.atServer = false;
-    for (const effect of effects) {
-      if (effect.kind === "wake") this.#wakeAt = this.env.now + effect.afterMs + this.#choice.integer(LATE_MS);
-      else this.#serverEffect(effect);
-    }
-  }
-
-  #serverEffect(effect: PeerEffect): void {
-    const member = this.members[effect.connection - 1];
-    if (member === undefined) throw new Error("an effect for nobody");
-    switch (effect.kind) {
-      case "transmit":
-        this.tap.wire(effect.bytes);
-        member.toClient.push(effect.bytes);
-        break;
-      case "compute":
-        this.#jobs.begin(member, "server", effect.job);
-        break;
-      case "attempt":
-      case "proved":
-        this.#atServer(member.server, answerOf(effect, this.#verdict(effect)) as ServerEvent);
-        break;
-      case "close":
-        member.toClient.push(effect.closeCode);
-        break;
-      case "ended":
-        this.#expectWiped(`server ${effect.connection}`);
-        break;
-      default:
-    }
-  }
-
-  /** Now and then a server is busy. */
-  #verdict(effect: PeerEffect): Verdict {
-    const busy = effect.kind === "attempt" && !effect.solved && this.#choice.once(4);
-    return busy ? { kind: "puzzle", bits: 1 + this.#choice.integer(6) } : { kind: "serve" };
-  }
-
-  #expectWiped(owner: string): void {
-    if (this.watch.alive(owner).length > 0) throw new Error(`${owner} is over, but not all it made is wiped`);
+  /** Nothing that a user wrote, and no name, is on a disk in clear. */
+  #expectSealed(writes: ReadonlyMap<string, Uint8Array | null>): void {
+    for (const bytes of writes.values()) if (bytes !== null) this.tap.wire(bytes);
   }
 
   /** Everybody's end, as code; undefined for those who are there. */

@@ -25,6 +25,9 @@ export class Screen {
   readonly #output: Writable & { readonly columns?: number };
   readonly #prompter: Prompter;
   readonly #readline: Interface & { prevRows?: number };
+  /** What is printed while something is asked waits until it has been. */
+  #held: string[] | null = null;
+  #asking = false;
   /** No more input: there is nothing to prompt for. */
   #ended = false;
   #closed = false;
@@ -41,7 +44,7 @@ export class Screen {
     this.#readline = createInterface({ input, output, terminal, historySize: HISTORY, prompt: "" });
     this.#readline.on("line", (text) => {
       this.#eraseTyped(text);
-      events.line(text);
+      if (!this.#asking) events.line(text); // what was pasted behind a command that asks is no text for anybody
     });
     this.#readline.on("close", () => {
       this.#ended = true;
@@ -64,6 +67,10 @@ export class Screen {
   /** Writes whole lines above the input, which stays as it is. */
   print(...lines: readonly string[]): void {
     if (this.#closed || lines.length === 0) return;
+    if (this.#held !== null) {
+      this.#held.push(...lines);
+      return;
+    }
     const text = `${lines.join("\n")}\n`;
     if (!this.full) {
       this.#output.write(text);
@@ -72,6 +79,25 @@ export class Screen {
     this.#output.write(`${this.#erasing()}${text.replaceAll("\n", "\r\n")}`);
     this.#readline.prevRows = 0;
     this.#showPrompt();
+  }
+
+  /** Asks questions of its own, below everything; the line that is being typed comes back afterwards. */
+  async asking<T>(ask: (prompter: Prompter) => Promise<T>): Promise<T> {
+    if (this.full) this.#output.write(this.#erasing());
+    this.#held = [];
+    this.#asking = true;
+    const over = (): void => {
+      this.#asking = false;
+    };
+    try {
+      return await this.#prompter.interject((prompter) => ask(prompter).finally(over));
+    } finally {
+      const held = this.#held;
+      [this.#held, this.#asking] = [null, false];
+      this.#readline.prevRows = 0;
+      this.print(...held);
+      if (this.full) this.#showPrompt();
+    }
   }
 
   /** Gives the terminal back: an empty prompt is erased, what was being typed stays to be read. */
@@ -85,7 +111,7 @@ export class Screen {
 
   /** With what has been typed. */
   #showPrompt(): void {
-    if (!this.#ended) this.#readline.prompt(true);
+    if (!this.#ended && this.#held === null) this.#readline.prompt(true);
   }
 
   /** Goes to where the prompt begins, and clears all that follows. */

@@ -46,7 +46,8 @@ export function clock(ms: number): string {
 
 /** A message that has come, its further lines indented so that none looks like another message. */
 export function messageLines(look: Look, nowMs: number, message: MessageNotice): readonly string[] {
-  const who = message.own ? ownHead(look, message.to) : bold(look, printable(message.from));
+  const mark = message.trust === "changed" ? " (identity key changed)" : "";
+  const who = message.own ? ownHead(look, message.to) : `${bold(look, printable(message.from))}${mark}`;
   return textLines(look, nowMs, who, message.text);
 }
 

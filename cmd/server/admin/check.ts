@@ -18,7 +18,7 @@ import { listenFailure } from "../listenFailure.ts";
 import { expectOwnPort, METRICS_HOST } from "../metricsPort.ts";
 import { expectSafeHost, openRealm, type Realm } from "../realm.ts";
 import { loadUsers } from "../users.ts";
-import { attemptsLine, auditTrailLine, socketLine } from "./checkData.ts";
+import { attemptsLine, auditTrailLine, socketLine, storeLine } from "./checkData.ts";
 
 /** Prints a line for each part. @returns 0 when a server would start, else 2 */
 export async function checkRealm(command: WithConfig, io: Io, env: Env): Promise<ExitCode> {
@@ -97,6 +97,7 @@ async function checkMachine(config: ServerConfig, cwd: string, part: Part): Prom
     await part(() => socketLine({ path: config.data, name }, running));
     await part(() => auditTrailLine({ path: config.data, name }));
     await part(() => attemptsLine({ path: config.data, name }));
+    await part(() => storeLine({ path: config.data, name }));
   }
   const { host, port, metricsPort } = config;
   await part(() => portLine({ ...config, key: "port", host, port }, running));

@@ -7,6 +7,7 @@ import { isServed, SOCKET_NAME } from "../adminSocket.ts";
 import { ATTEMPTS_NAME } from "../attempts.ts";
 import { AUDIT_NAME } from "../auditFile.ts";
 import { expectPrivate } from "../keyring.ts";
+import { inspectStore, STORE_NAME } from "../store/sqlite.ts";
 
 interface Folder {
   readonly path: string;
@@ -28,6 +29,13 @@ export function attemptsLine(folder: Folder): string {
   const begins = beginning(join(folder.path, ATTEMPTS_NAME), name);
   if (begins === "" || begins === SQLITE_BEGINS) return line;
   throw new CodedError("config.invalid", `${name}: is damaged; move it away, and the counts begin again`);
+}
+
+/** Reads all of it. */
+export function storeLine(folder: Folder): string {
+  const line = fileLine(folder, STORE_NAME);
+  inspectStore(folder.path, `${folder.name}/${STORE_NAME}`);
+  return line;
 }
 
 function fileLine(folder: Folder, file: string): string {

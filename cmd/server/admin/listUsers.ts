@@ -21,16 +21,16 @@ export function listUsers(command: ListCommand, realm: Realm, io: Io, env: Env):
   return EXIT.done;
 }
 
-function json({ name, active, changedAt, epoch }: UserEntry, guesses: UserGuesses): string {
+function json({ name, active, changedAt, epoch, initial }: UserEntry, guesses: UserGuesses): string {
   const { failed, inHour, last } = guesses;
   const lastFailed = last === null ? {} : { lastFailedAt: iso(last.atMs), lastFailedFrom: last.prefix };
   const counts = { failedInDay: failed, failedInHour: inHour, underFire: underFire(guesses), ...lastFailed };
-  return asciiJson({ type: "user", name, status: status(active), changedAt, epoch, ...counts });
+  return asciiJson({ type: "user", name, status: status(active), changedAt, epoch, initial, ...counts });
 }
 
-function line({ name, active, changedAt }: UserEntry, guesses: UserGuesses): string {
+function line({ name, active, changedAt, initial }: UserEntry, guesses: UserGuesses): string {
   const { failed, last } = guesses;
-  const shown = `${name.padEnd(32)}  ${status(active)}  ${changedAt}`;
+  const shown = `${name.padEnd(32)}  ${status(active)}  ${changedAt}${initial ? "  initial password" : ""}`;
   if (failed === 0 || last === null) return shown;
   const served = underFire(guesses) ? "; served only where they have logged in before" : "";
   return `${shown}  ${failed} failed in a day, last ${iso(last.atMs)} from ${last.prefix}${served}`;

@@ -1,20 +1,22 @@
 /** `server user …`: every change is one replacement of `users.json`, which a running server notices. */
 import type { Env } from "../../../core/env.ts";
 import { CodedError } from "../../../core/errors.ts";
-import { finishRegistration, startRegistration } from "../../../core/kdc/register.ts";
+import { finishRecord, startRegistration } from "../../../core/kdc/register.ts";
 import { parseUserName, type UserName } from "../../../core/name.ts";
 import type { RegistrationRecord } from "../../../core/opaque/record.ts";
 import type { Secret } from "../../../core/secret.ts";
 import { usage } from "../../host/args.ts";
 import { EXIT, type ExitCode } from "../../host/exit.ts";
 import type { Io } from "../../host/io.ts";
+import { tryLockFolder } from "../../host/lock.ts";
 import { askNewPassword, type PasswordCheck, readPassword } from "../../host/password.ts";
+import { expectStrong } from "../../host/passwordPolicy.ts";
 import { Prompter } from "../../host/prompt.ts";
 import { Attempts } from "../attempts.ts";
 import type { LockCommand, PasswordCommand, RemoveCommand, UserCommand } from "../commandLine.ts";
 import { serverKeys } from "../keyring.ts";
-import { expectStrong } from "../passwordPolicy.ts";
 import { openRealm, type Realm } from "../realm.ts";
+import { hasStore, SqliteStore } from "../store/sqlite.ts";
 import { loadUsers, type UserEntries, type UserEntry } from "../users.ts";
 import { listUsers } from "./listUsers.ts";
 import { type Administering, changeUsersAudited, noteInTrail } from "./trail.ts";
@@ -46,11 +48,13 @@ async function setPassword(command: PasswordCommand, realm: Realm, io: Io, env: 
   const changedAt = new Date(env.nowMs()).toISOString();
   await changeUsersAudited({ realm, io, env }, (users) => {
     if (command.action === "add" && users.has(name)) throw exists(shown);
-    const fresh: UserEntry = { name: shown, active: true, record, changedAt, epoch: 1 };
+    const { initial } = command;
+    const fresh: UserEntry = { name: shown, active: true, record, changedAt, epoch: 1, initial };
     const old = command.action === "add" ? null : expectUser(users, name);
-    return withUser(users, name, old === null ? fresh : { ...old, record, changedAt, epoch: old.epoch + 1 });
+    return withUser(users, name, old === null ? fresh : { ...old, record, changedAt, epoch: old.epoch + 1, initial });
   });
-  io.stdout.write(command.action === "add" ? `${shown} is registered.\n` : `${shown} has a new password.\n`);
+  const until = command.initial ? ", until the first login, which sets another" : "";
+  io.stdout.write(`${shown} ${command.action === "add" ? "is registered" : "has a new password"}${until}.\n`);
   return EXIT.done;
 }
 
@@ -72,7 +76,7 @@ async function newRecord(command: PasswordCommand, registering: Registering): Pr
   const result = await env.crypto.run(job, env.randomBytes);
   if (result.op !== "stretch") throw new Error("user: another result than the one asked for");
   using stretched = result.output;
-  return finishRegistration(env, unfinished, stretched);
+  return finishRecord(env, unfinished, stretched);
 }
 
 /** @throws password.weak, unless the command insists */
@@ -99,13 +103,25 @@ async function removeUser(command: RemoveCommand, { realm, io, env }: Administer
     return EXIT.failed;
   }
   using attempts = Attempts.openExisting(realm.config.data); // first: when it is damaged, nothing is changed
+  await using stack = new AsyncDisposableStack();
+  const store = openIdleStore(realm.config.data, stack);
   await changeUsersAudited({ realm, io, env }, (users) => {
     expectUser(users, name);
     return new Map(Array.from(users).filter(([other]) => other !== name));
   });
   attempts?.forget(name);
+  await store?.run({ op: "forget", user: name });
   io.stdout.write(`${shown} is removed.\n`);
   return EXIT.done;
+}
+
+/** null when a server runs, which forgets for itself whoever has gone, or when nobody has had an account yet. */
+function openIdleStore(data: string, stack: AsyncDisposableStack): SqliteStore | null {
+  if (!hasStore(data)) return null;
+  const lock = tryLockFolder(data);
+  if (lock === null) return null;
+  stack.use(lock);
+  return stack.use(SqliteStore.open(data));
 }
 
 async function confirmed(name: string, io: Io): Promise<boolean> {

@@ -14,7 +14,14 @@ import { Watched } from "../../support/programs.ts";
 import { passwordOf } from "../../support/realm.ts";
 import { ScriptedListener } from "../../support/scriptedListener.ts";
 
-const COMMAND: ChatCommand = { kind: "chat", color: true, config: undefined, user: undefined, password: {} };
+const COMMAND: ChatCommand = {
+  kind: "chat",
+  color: true,
+  config: undefined,
+  user: undefined,
+  state: undefined,
+  password: {},
+};
 
 let realm: LocalRealm;
 beforeEach(async () => {
@@ -186,15 +193,8 @@ describe("messages", () => {
 });
 
 describe("leaving", () => {
-  /** Somebody who is logged in and never confirms anything. */
-  async function deafBob(): Promise<AsyncDisposable> {
-    const listener = new ScriptedListener({ message: (_line, index) => index > 3 }, realm.rig.driver);
-    await realm.open({ config: realm.configOf("Bob"), port: listener.port });
-    return listener;
-  }
-
   test("waits for what is on its way", async () => {
-    const bob = await deafBob();
+    const bob = await realm.deaf("Bob");
     const { type, ended } = talk();
     await shows("Welcome, Alice; online: Bob. /help lists the commands.");
     type("send bob are you there?");
@@ -224,7 +224,7 @@ describe("leaving", () => {
   test("because the connection ends says of every message that it may be lost, and fails", async () => {
     await using listener = new ScriptedListener({}, realm.rig.driver);
     realm.writeConfig({ port: listener.port });
-    await using _bob = await deafBob();
+    await using _bob = await realm.deaf("Bob");
     const { type, ended } = talk();
     await shows("Welcome, Alice; online: Bob. /help lists the commands.");
     type("send bob one");

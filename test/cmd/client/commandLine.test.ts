@@ -23,6 +23,14 @@ describe("what is asked for", () => {
     [["listen", "--count", "1", "--timeout", "60"], { ...listen, count: 1, timeoutSeconds: 60 }],
     [["users"], { kind: "users", json: false }],
     [["users", "--json"], { kind: "users", json: true }],
+    [["--state", "none"], { kind: "chat", state: "none" }],
+    [["devices"], { kind: "devices", json: false, remove: null }],
+    [["devices", "--json"], { kind: "devices", json: true, remove: null }],
+    [["devices", "remove", "0123"], { kind: "devices", json: false, remove: "0123" }],
+    [["passwd"], { kind: "passwd", newPasswordFile: null }],
+    [["passwd", "--new-password-file", "new"], { kind: "passwd", newPasswordFile: "new" }],
+    [["state", "show"], { kind: "state", action: "show", yes: false }],
+    [["state", "reset", "--yes", "--state=here"], { kind: "state", action: "reset", yes: true, state: "here" }],
   ])("%j", (argv, expected) => {
     const command = parseClientCommand(argv);
     expect(command).toMatchObject(expected);
@@ -44,21 +52,29 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   send: ["send", "bob", "hi"],
   listen: ["listen"],
   users: ["users"],
+  devices: ["devices"],
+  passwd: ["passwd"],
+  "state show": ["state", "show"],
+  "state reset": ["state", "reset"],
 };
 
 /** Every option, a value for it, and the commands that it goes with. */
-const EVERYWHERE = ["client", "send", "listen", "users"];
+const LOGINS = ["client", "send", "listen", "users", "devices", "passwd"];
+const EVERYWHERE = [...LOGINS, "state show", "state reset"];
 const OPTIONS = [
   ["--config", "c.json", EVERYWHERE],
   ["--user", "Alice", EVERYWHERE],
-  ["--password-file", "p", EVERYWHERE],
-  ["--password-fd", "3", EVERYWHERE],
-  ["--no-color", null, EVERYWHERE],
-  ["--json", null, ["send", "listen", "users"]],
+  ["--state", "none", EVERYWHERE],
+  ["--password-file", "p", LOGINS],
+  ["--password-fd", "3", LOGINS],
+  ["--no-color", null, LOGINS],
+  ["--json", null, ["send", "listen", "users", "devices"]],
   ["--own", null, ["listen"]],
   ["--count", "2", ["listen"]],
   ["--timeout", "2", ["send", "listen"]],
   ["--wait", "delivered", ["send"]],
+  ["--new-password-file", "n", ["passwd"]],
+  ["--yes", null, ["state reset"]],
 ] as const;
 
 describe.each(OPTIONS)("%s", (option, value, commands) => {
@@ -94,7 +110,7 @@ describe.each(OPTIONS)("%s", (option, value, commands) => {
   });
 });
 
-test.each(["client", "send", "listen", "users"])("who logs in, and where, for %s", (command) => {
+test.each(LOGINS)("who logs in, and where, for %s", (command) => {
   const signIn = ["--config", "c.json", "--user", "007", "--password-file", "p"];
   expect(parseClientCommand([...(WORDS[command] ?? []), ...signIn])).toMatchObject({
     config: "c.json",
@@ -115,7 +131,14 @@ describe("refused", () => {
     [["listen", "bob"], '"listen" does not take the word "bob"'],
     [["--jsno", "users"], "unknown option --jsno; did you mean --json?"],
     [["-x"], "unknown option -x; see --help"],
-    [["--state", "none"], "unknown option --state; see --help"],
+    [["state"], "state needs show or reset"],
+    [["state", "rest"], 'unknown state "rest"; did you mean reset?'],
+    [["state", "reset", "now"], '"state reset" does not take the word "now"'],
+    [["devices", "list"], 'unknown devices "list"'],
+    [["devices", "remove", "1", "2"], '"devices remove" does not take the word "2"'],
+    [["devices", "remove", "1", "--json"], '--json does not go with "devices remove"'],
+    [["passwd", "pizza"], '"passwd" does not take the word "pizza"'],
+    [["devices", "remove"], "devices remove needs the name of a device"],
     [["send", "bob", "hi", "--wait", "sent"], "--wait: expected delivered"],
     [["send", "bob", "hi", "--wait", "Delivered"], "--wait: expected delivered"],
   ])("%j", (argv, detail) => {

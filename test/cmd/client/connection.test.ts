@@ -1,5 +1,5 @@
 /** The client's side of the wire against servers that do as a script says. Sessions: connectionSession.test.ts. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { createServer } from "node:net";
 import { EXIT, endingOf } from "../../../cmd/host/exit.ts";
 import type { CryptoProvider } from "../../../core/crypto/provider.ts";
@@ -15,6 +15,7 @@ beforeAll(async () => {
   realm = await LocalRealm.start("Alice", "Bob");
 });
 afterAll(() => realm[Symbol.asyncDispose]());
+afterEach(() => realm.forget("Alice"));
 
 /** How a login ends at a server that does as `script` says, and otherwise as a server should. */
 async function endAt(script: Script, options: Try = {}): Promise<CodedError> {
@@ -64,7 +65,7 @@ describe("a server that falls silent", () => {
     expect(performance.now() - begun).toBeGreaterThan(50);
   });
 
-  test.each([1, 2, 3])("after message %i of the login ends with exit code 4 all the same", async (from) => {
+  test.each([1, 2, 3, 4, 5, 6, 7])("after message %i of the login ends with exit code 4 all the same", async (from) => {
     const error = await endAt({ message: (_line, index) => index >= from }, { silenceMs: 60 });
     expect(endingOf(error).code).toBe(EXIT.unreachable);
   });

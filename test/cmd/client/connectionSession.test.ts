@@ -4,7 +4,6 @@ import { connect, createServer, type Socket } from "node:net";
 import { CodedError } from "../../../core/errors.ts";
 import { failure } from "../../support/codes.ts";
 import { Heard, type LocalClient, LocalRealm } from "../../support/localRealm.ts";
-import { ScriptedListener } from "../../support/scriptedListener.ts";
 
 let realm: LocalRealm;
 const unhandled: unknown[] = [];
@@ -166,9 +165,7 @@ test.each([
 });
 
 test("a message that nobody confirms in time is undelivered, and the next one is not", async () => {
-  const deaf = { message: (_line: unknown, index: number) => index > 3 }; // hears, and never answers
-  await using listener = new ScriptedListener(deaf, realm.rig.driver);
-  const chris = await realm.open({ config: realm.configOf("Chris"), port: listener.port });
+  await using _chris = await realm.deaf("Chris");
   const hasty = await realm.connect("Alice", { deliveryMs: 250 });
   hasty.connection.send("Chris", "anybody there?");
   await hasty.heard.until(() => hasty.heard.of("undelivered").length === 1, "the end of patience");
@@ -177,7 +174,7 @@ test("a message that nobody confirms in time is undelivered, and the next one is
   await hasty.heard.until(() => hasty.heard.of("delivered").length === 1, "a confirmation");
   await Bun.sleep(260);
   expect(hasty.heard.of("undelivered")).toHaveLength(1);
-  await Promise.all([chris.logout(), hasty.connection.logout()]);
+  await hasty.connection.logout();
 });
 
 describe("the end", () => {

@@ -11,6 +11,7 @@ const MESSAGE: MessageNotice = {
   device: "fedcba9876543210" as DeviceId,
   to: "Alice",
   own: false,
+  trust: "pinned",
   sentAt: 1_767_323_045_678,
   receivedAt: 1_767_323_045_700,
   text: "hi",
@@ -20,7 +21,7 @@ describe("a message", () => {
   test("has exactly these fields in this order", () => {
     expect(messageJson(MESSAGE)).toBe(
       '{"type":"message","id":"0123456789abcdef0123456789abcdef","from":"Bob","device":"fedcba9876543210","to":"Alice",' +
-        '"sentAt":"2026-01-02T03:04:05.678Z","receivedAt":"2026-01-02T03:04:05.700Z","text":"hi"}\n',
+        '"sentAt":"2026-01-02T03:04:05.678Z","receivedAt":"2026-01-02T03:04:05.700Z","text":"hi","identity":"pinned"}\n',
     );
   });
 

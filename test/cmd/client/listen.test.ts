@@ -11,7 +11,7 @@ import { Watched } from "../../support/programs.ts";
 import { ScriptedListener } from "../../support/scriptedListener.ts";
 
 const COMMAND: ListenCommand = {
-  ...{ kind: "listen", config: undefined, user: undefined, password: {} },
+  ...{ kind: "listen", config: undefined, user: undefined, state: undefined, password: {} },
   ...{ json: false, own: false, count: null, timeoutSeconds: null },
 };
 const AT = new Date(START_MS).toISOString();
@@ -63,11 +63,11 @@ test("in JSON, one object a line", async () => {
   expect(lines.map((line) => JSON.parse(line))).toEqual(
     ["one", "z\u0142\u00f3\u0307\n\u202e"].map((text) => ({
       ...{ type: "message", id: expect.stringMatching(/^[0-9a-f]{32}$/), from: "Alice", device },
-      ...{ to: "Bob", sentAt: AT, receivedAt: AT, text },
+      ...{ to: "Bob", sentAt: AT, receivedAt: AT, text, identity: "pinned" },
     })),
   );
   expect(Object.keys(JSON.parse(lines[0] ?? ""))).toEqual([
-    ...["type", "id", "from", "device", "to", "sentAt", "receivedAt", "text"],
+    ...["type", "id", "from", "device", "to", "sentAt", "receivedAt", "text", "identity"],
   ]);
 });
 

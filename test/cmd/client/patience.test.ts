@@ -1,6 +1,6 @@
 /** A sign-in that the server puts off: how long it waits by itself, and what it says. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "bun:test";
-import { openPrompter, signIn, withConnection } from "../../../cmd/client/signIn.ts";
+import { openPrompter, signIn, withSession } from "../../../cmd/client/signIn.ts";
 import { endingOf } from "../../../cmd/host/exit.ts";
 import type { Io } from "../../../cmd/host/io.ts";
 import type { Prompter } from "../../../cmd/host/prompt.ts";
@@ -29,6 +29,7 @@ function putOff(times: number, seconds: number): void {
   };
 }
 
+const QUIETLY = { interactive: false, serves: false };
 const script = () => realm.world("Alice").io;
 const tries = (): number => realm.rig.log.filter(({ code }) => code === "auth.tooManyAttempts").length;
 
@@ -40,9 +41,9 @@ async function signInAt(io: Io, interrupted = new Promise<never>(() => {})): Pro
     return prompter;
   };
   try {
-    const options = { config: undefined, user: undefined, password: {} };
-    const connection = await signIn(options, io, realm.env(), { events, questions, interrupted });
-    await connection.logout();
+    const options = { config: undefined, user: undefined, state: "none", password: {} };
+    const session = await signIn(options, io, realm.env(), { ...QUIETLY, events, questions, interrupted });
+    await session.logout();
     return events.of("attached")[0]?.name;
   } finally {
     (prompter as Prompter | null)?.close();
@@ -112,9 +113,9 @@ describe("failed logins, in a command that does one thing", () => {
     realm.rig.throttle.prove = () => ({ guesses: { prefixes, others: 2 }, atMs: 5 });
     realm.rig.throttle.told = ({ user }, atMs) => void told.push([user, atMs]);
   });
-  const NOTHING = { config: undefined, user: undefined, password: {} };
-  const run = (world: Parameters<typeof withConnection>[1]) =>
-    withConnection(NOTHING, world, { mayAsk: true, events: new Heard() }, () => 0);
+  const NOTHING = { config: undefined, user: undefined, state: "none", password: {} };
+  const run = (world: Parameters<typeof withSession>[1]) =>
+    withSession(NOTHING, world, { mayAsk: true, events: new Heard() }, () => 0);
 
   test("are told to a person who has typed the password, and not again", async () => {
     const io = personIo(realm.folder.path);

@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { closeSync, openSync } from "node:fs";
 import type { SignInOptions } from "../../../cmd/client/commandLine.ts";
-import type { Connection } from "../../../cmd/client/connection.ts";
-import { openPrompter, type SignIn, signIn } from "../../../cmd/client/signIn.ts";
+import type { LoginOptions } from "../../../cmd/client/login.ts";
+import { openPrompter, signIn } from "../../../cmd/client/signIn.ts";
 import type { Io } from "../../../cmd/host/io.ts";
 import type { Prompter } from "../../../cmd/host/prompt.ts";
 import { CodedError } from "../../../core/errors.ts";
@@ -21,10 +21,12 @@ beforeAll(async () => {
 afterAll(() => realm[Symbol.asyncDispose]());
 afterEach(() => realm.writeConfig({}));
 
-const NOTHING: SignInOptions = { config: undefined, user: undefined, password: {} };
+const NOTHING: SignInOptions = { config: undefined, user: undefined, state: "none", password: {} };
+
+const QUIETLY = { interactive: false, serves: false, interrupted: new Promise<never>(() => {}) };
 
 /** A sign-in whose questions, if any, are asked at `io`; whoever is logged in, is logged out. */
-async function signInAt(io: Io, options: Partial<SignInOptions> = {}, more: Partial<SignIn> = {}) {
+async function signInAt(io: Io, options: Partial<SignInOptions> = {}, more: Partial<LoginOptions> = {}) {
   const events = new Heard();
   let prompter: Prompter | null = null;
   const questions = (): Prompter => {
@@ -32,9 +34,9 @@ async function signInAt(io: Io, options: Partial<SignInOptions> = {}, more: Part
     return prompter;
   };
   try {
-    const how = { events, questions, interrupted: new Promise<never>(() => {}), ...more };
-    const connection: Connection = await signIn({ ...NOTHING, ...options }, io, realm.env(), how);
-    await connection.logout();
+    const how = { ...QUIETLY, events, questions, ...more };
+    const session = await signIn({ ...NOTHING, ...options }, io, realm.env(), how);
+    await session.logout();
     return { name: events.of("attached")[0]?.name, asked: prompter !== null };
   } finally {
     (prompter as Prompter | null)?.close();

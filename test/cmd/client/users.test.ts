@@ -5,7 +5,14 @@ import { EXIT } from "../../../cmd/host/exit.ts";
 import { rejection } from "../../support/codes.ts";
 import { type LocalClient, LocalRealm } from "../../support/localRealm.ts";
 
-const COMMAND: UsersCommand = { kind: "users", config: undefined, user: undefined, password: {}, json: false };
+const COMMAND: UsersCommand = {
+  kind: "users",
+  config: undefined,
+  user: undefined,
+  state: undefined,
+  password: {},
+  json: false,
+};
 
 let realm: LocalRealm;
 let others: readonly LocalClient[];
@@ -29,10 +36,10 @@ test("in JSON, with exactly these fields in this order, one object a line", asyn
   const world = realm.world("BOB");
   expect(await users({ ...COMMAND, json: true }, world)).toBe(EXIT.done);
   expect(world.io.out()).toBe(
-    '{"type":"user","name":"bob","online":true,"devices":1,"you":true}\n' +
-      '{"type":"user","name":"Chris","online":true,"devices":2,"you":false}\n' +
-      '{"type":"user","name":"Alice","online":false,"devices":0,"you":false}\n' +
-      '{"type":"user","name":"Dana","online":false,"devices":0,"you":false}\n',
+    '{"type":"user","name":"bob","online":true,"devices":1,"you":true,"identity":"verified"}\n' +
+      '{"type":"user","name":"Chris","online":true,"devices":2,"you":false,"identity":"unknown"}\n' +
+      '{"type":"user","name":"Alice","online":false,"devices":0,"you":false,"identity":"unknown"}\n' +
+      '{"type":"user","name":"Dana","online":false,"devices":0,"you":false,"identity":"unknown"}\n',
   );
 });
 

@@ -12,7 +12,10 @@ const id = "00".repeat(16) as MessageId;
 /** Names, each with how many devices are logged in. */
 function rosterOf(entries: readonly (readonly [name: string, devices: number])[]): RosterView {
   return new Map(
-    entries.map(([name, count]) => [parseUserName(name), { name, devices: new Array<DeviceId>(count).fill(device) }]),
+    entries.map(([name, count]) => {
+      const devices = new Array<DeviceId>(count).fill(device);
+      return [parseUserName(name), { name, devices, trust: "pinned" as const }];
+    }),
   );
 }
 
@@ -107,9 +110,10 @@ describe("a notice in words", () => {
     [presence(0, 0), null],
     [{ kind: "unregistered", name: "Bob" }, "Bob is no longer a user here"],
     [
-      { kind: "unreadable", from: "Bob", code: "e2ee.replay" },
+      { kind: "unreadable", from: "Bob", code: "e2ee.replay", mending: false },
       "a message from Bob could not be read; it was not confirmed (e2ee.replay)",
     ],
+    [{ kind: "unreadable", from: "Bob", code: "e2ee.replay", mending: true }, null],
     [{ kind: "unsupported", from: "Bob" }, "Bob sent something that this version of the client cannot show"],
     [undelivered("unknown"), "there is no user Bob"],
     [undelivered("offline"), "Bob is not logged in; the message was not delivered and is dropped"],
@@ -125,7 +129,7 @@ describe("a notice in words", () => {
     { kind: "presence", name: EVIL, before: 0, devices: 1 },
     { kind: "presence", name: EVIL, before: 1, devices: 0 },
     { kind: "unregistered", name: EVIL },
-    { kind: "unreadable", from: EVIL, code: "e2ee.replay" },
+    { kind: "unreadable", from: EVIL, code: "e2ee.replay", mending: false },
     { kind: "unsupported", from: EVIL },
     { kind: "undelivered", id, to: EVIL, reason: "unknown" },
     { kind: "undelivered", id, to: EVIL, reason: "offline" },

@@ -11,7 +11,26 @@ test.each<readonly [ErrorCode, string, number, string | null]>([
   ["file.failed", "f: the disk is full", 1, "ims: f: the disk is full"],
   ["user.unknown", "no user x", 1, "ims: no user x"],
   ["auth.rejected", "", 3, "ims: name or password not accepted"],
-  ["auth.tooManyDevices", "", 3, "ims: you are logged in on too many devices; log out on one of them"],
+  [
+    ...(["auth.tooManyDevices", "", 3] as const),
+    "ims: you have as many devices as the server allows; `client devices` lists them and removes one",
+  ],
+  [
+    ...(["auth.removed", "", 3] as const),
+    "ims: this device was removed from your account; `client state reset` makes another of it",
+  ],
+  [
+    ...(["account.initial", "", 3] as const),
+    "ims: the operator chose your password: log in once with `client`, at a terminal, and set your own",
+  ],
+  [
+    ...(["account.recovery", "", 3] as const),
+    "ims: the operator has set your password: log in once with `client`, at a terminal, and give your recovery code",
+  ],
+  ["account.code", "", 2, "ims: that is not the recovery code of this account"],
+  ["state.damaged", "s: the state is damaged: x", 2, "ims: s: the state is damaged: x"],
+  ["state.foreign", "s: belongs to bob", 2, "ims: s: belongs to bob"],
+  ["file.locked", "s: another client uses this device", 1, "ims: s: another client uses this device"],
   ["host.interrupted", "", 130, null],
   ["e2ee.gap", "", 1, "ims: e2ee.gap"],
   ["config.invalid", "a\nb\u001b[2Jc\u202e", 2, "ims: a\\u{a}b\\u{1b}[2Jc\\u{202e}"],

@@ -1,18 +1,10 @@
 import { describe, expect, test } from "bun:test";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { endingOf } from "../../../cmd/host/exit.ts";
 import { readBytes, readTextFile, replaceFile } from "../../../cmd/host/files.ts";
 import { failure } from "../../support/codes.ts";
 import { snapshot, temporaryFolder } from "../../support/folder.ts";
+import { canMount, smallDisk } from "../../support/smallDisk.ts";
 
 const ROOT = process.geteuid?.() === 0;
 
@@ -49,43 +41,22 @@ describe("replacing a file", () => {
     expect(snapshot(folder.path)).toEqual(before);
   });
 
-  const tmpfs = ROOT && process.platform === "linux" && canMount();
-  test.skipIf(!tmpfs)("on a full disk: one line, exit 1, the old file whole and nothing beside it (needs root)", () => {
-    using disk = smallDisk();
-    replaceFile(disk.at("users.json"), "old");
-    writeFileSync(disk.at("ballast"), new Uint8Array(40_000));
-    const before = snapshot(disk.path);
-    const error = failure(() => replaceFile(disk.at("users.json"), new Uint8Array(100_000)));
-    expect(endingOf(error)).toEqual({
-      code: 1,
-      line: `ims: ${disk.at("users.json")}: cannot be written: the disk is full`,
-    });
-    expect(snapshot(disk.path)).toEqual(before);
-  });
-});
-
-/** A file system of 64 KiB. */
-function smallDisk() {
-  const folder = temporaryFolder();
-  const mounted = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder.path]);
-  if (mounted.exitCode !== 0) throw new Error("cannot mount");
-  return {
-    ...folder,
-    [Symbol.dispose]: () => {
-      Bun.spawnSync(["umount", folder.path]);
-      folder[Symbol.dispose]();
+  test.skipIf(!canMount())(
+    "on a full disk: one line, exit 1, the old file whole and nothing beside it (needs root)",
+    () => {
+      using disk = smallDisk(64);
+      replaceFile(disk.at("users.json"), "old");
+      writeFileSync(disk.at("ballast"), new Uint8Array(40_000));
+      const before = snapshot(disk.path);
+      const error = failure(() => replaceFile(disk.at("users.json"), new Uint8Array(100_000)));
+      expect(endingOf(error)).toEqual({
+        code: 1,
+        line: `ims: ${disk.at("users.json")}: cannot be written: the disk is full`,
+      });
+      expect(snapshot(disk.path)).toEqual(before);
     },
-  };
-}
-
-function canMount(): boolean {
-  try {
-    using disk = smallDisk();
-    return existsSync(disk.path);
-  } catch {
-    return false;
-  }
-}
+  );
+});
 
 describe("reading a file", () => {
   test("exactly the cap is read, one byte more is not", () => {

@@ -196,6 +196,83 @@ describe("without a terminal", () => {
   });
 });
 
+describe("questions in the middle of what was handed over", () => {
+  /** Whoever took over, and the lines that it got. */
+  function handed(terminal: boolean) {
+    const rig = prompter(terminal);
+    const lines: string[] = [];
+    const chat = createInterface({ input: rig.prompts.handOver(), output: new PassThrough(), terminal });
+    chat.on("line", (line) => lines.push(line));
+    return { ...rig, lines, chat };
+  }
+
+  test.each([
+    [true, "\r"],
+    [false, "\n"],
+  ])("get the input while they last, on a terminal: %p", async (terminal, end) => {
+    const { prompts, input, lines } = handed(terminal);
+    input.write(`before${end}ha`);
+    await settle();
+    const asked = prompts.interject(async (asker) => [await asker.ask("a "), await asker.askHidden("b ")]);
+    await settle();
+    input.write(`one${end}two${end}lf${end}`);
+    expect(await asked).toEqual(["one", "two"]);
+    input.write(`after${end}`);
+    await settle();
+    expect(lines).toEqual(["before", "half", "after"]);
+    prompts.close();
+  });
+
+  test("are not to be asked before", async () => {
+    const { prompts } = prompter(true);
+    expect(prompts.interject((asker) => asker.ask("a "))).rejects.toThrow("nothing was handed over");
+    prompts.close();
+  });
+
+  test("nor two at once", async () => {
+    const { prompts } = handed(true);
+    const first = prompts.interject((asker) => asker.ask("a "));
+    expect(prompts.interject((asker) => asker.ask("b "))).rejects.toThrow("nothing was handed over");
+    prompts.close();
+    expect(await first).toBeNull();
+  });
+
+  test("Ctrl-C between two of them interrupts, and while one is open rejects it", async () => {
+    const { prompts, input, lines, interrupts } = handed(true);
+    const between = Promise.withResolvers<void>();
+    const asked = prompts.interject(async (asker) => {
+      await asker.ask("a ");
+      await between.promise;
+      return asker.ask("b ");
+    });
+    await settle();
+    input.write("one\r");
+    await settle();
+    input.write("\u0003");
+    await settle();
+    expect(interrupts()).toBe(1);
+    between.resolve();
+    await settle();
+    input.write("\u0003");
+    expect((await rejection(asked)).code).toBe("host.interrupted");
+    input.write("after\r");
+    await settle();
+    expect(lines).toEqual(["after"]);
+    prompts.close();
+  });
+
+  test("the end of the input ends both", async () => {
+    const { prompts, input, chat } = handed(true);
+    const closed = new Promise((resolve) => chat.once("close", resolve));
+    const asked = prompts.interject(async (asker) => [await asker.ask("a "), await asker.ask("b ")]);
+    await settle();
+    input.end("one\r");
+    expect(await asked).toEqual(["one", null]);
+    await closed;
+    prompts.close();
+  });
+});
+
 test("closing answers an open question with null", async () => {
   const { prompts } = prompter(true);
   const open = prompts.askHidden("Password: ");

@@ -21,7 +21,7 @@ function users(cwd: string) {
 
 const list = async (cwd: string) => (await server(cwd, "user list --json")).out;
 const line = (name: string, status: string, epoch: number): string =>
-  `{"type":"user","name":"${name}","status":"${status}","changedAt":"2026-05-06T07:08:09.010Z","epoch":${epoch},"failedInDay":0,"failedInHour":0,"underFire":false}\n`;
+  `{"type":"user","name":"${name}","status":"${status}","changedAt":"2026-05-06T07:08:09.010Z","epoch":${epoch},"initial":false,"failedInDay":0,"failedInHour":0,"underFire":false}\n`;
 
 describe("server init", () => {
   test("makes a realm that passes its own check, private where it must be", async () => {
@@ -197,13 +197,14 @@ describe("server check", () => {
     ]);
     const lock = lockFolder(folder.at("data"));
     const running = await check(folder.path);
-    expect([running.exit, running.lines.slice(-5)]).toEqual([
+    expect([running.exit, running.lines.slice(-6)]).toEqual([
       0,
       [
         "ok   data: in use by a running server",
         "ok   data/admin.sock: a running server does not answer",
         "ok   data/audit.jsonl: not there yet",
         "ok   data/attempts.db: not there yet",
+        "ok   data/store.db: not there yet",
         `ok   port ${port}: in use by a running server`,
       ],
     ]);

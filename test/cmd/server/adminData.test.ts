@@ -2,13 +2,17 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { lockFolder } from "../../../cmd/host/lock.ts";
 import { openAdminSocket } from "../../../cmd/server/adminSocket.ts";
 import { Attempts } from "../../../cmd/server/attempts.ts";
 import type { Status } from "../../../cmd/server/status.ts";
+import { SqliteStore } from "../../../cmd/server/store/sqlite.ts";
 import { ADMIN_MS, changeConfig, newRealm, server } from "../../support/adminRealm.ts";
 import { rejection } from "../../support/codes.ts";
+import { snapshot } from "../../support/folder.ts";
 import { freePort } from "../../support/freePort.ts";
 import { FIGURES } from "../../support/statusFigures.ts";
+import { ALICE, accountKeys, BOB, loaded, requests } from "../../support/storeRequests.ts";
 
 let folder: Awaited<ReturnType<typeof newRealm>>;
 beforeEach(async () => {
@@ -74,6 +78,30 @@ describe("server check", () => {
     expect(readdirSync(folder.at("data"))).toEqual(before);
     chmodSync(path, 0o644);
     expect(await line()).toStartWith("bad  data/attempts.db: others can read it (mode 0644); run: chmod 600 ");
+  });
+
+  test("of the store: all of it is read, and nothing is made beside it", async () => {
+    mkdirSync(folder.at("data"));
+    const line = async (): Promise<string | undefined> => (await linesOf())[8];
+    expect(await line()).toBe("ok   data/store.db: not there yet");
+    {
+      await using store = SqliteStore.open(folder.at("data"));
+      await store.run(requests.create());
+      expect(await line()).toMatch(/^ok {3}data\/store\.db: [0-9]{4,} bytes$/); // beside a running server
+    }
+    const before = snapshot(folder.at("data"));
+    expect(await line()).toMatch(/^ok {3}data\/store\.db: [0-9]{4,} bytes$/);
+    expect(snapshot(folder.at("data"))).toEqual(before);
+    const path = folder.at("data/store.db");
+    const sound = readFileSync(path);
+    writeFileSync(path, Buffer.from(sound).fill(0xee, 4200, sound.length - 100));
+    expect((await run("check")).exit).toBe(2);
+    expect(await line()).toBe(
+      "bad  data/store.db: cannot be used (it is damaged); put a backup of the data folder in its place",
+    );
+    writeFileSync(path, sound);
+    chmodSync(path, 0o640);
+    expect(await line()).toStartWith("bad  data/store.db: others can read it (mode 0640); run: chmod 600 ");
   });
 
   test("of the port for the metrics, when there is one", async () => {
@@ -213,5 +241,46 @@ describe("server status", () => {
       code: "server.notRunning",
       detail: "no server runs on data; start it: server run",
     });
+  });
+});
+
+describe("the account of a user who is removed", () => {
+  const stored = async () => {
+    await using store = SqliteStore.open(folder.at("data"));
+    const accounts = await Promise.all([ALICE, BOB].map((user) => loaded(store, { user })));
+    return accounts.map(({ account }) => account?.keys ?? null);
+  };
+  beforeEach(async () => {
+    mkdirSync(folder.at("data"), { mode: 0o700 });
+    for (const name of ["Alice", "bob"]) await run(`user add ${name}`, "a phrase that nobody has\n");
+    await using store = SqliteStore.open(folder.at("data"));
+    for (const user of [ALICE, BOB]) await store.run(requests.create({ user }));
+  });
+
+  test("goes with them while no server runs", async () => {
+    await run("user remove alice --yes");
+    expect(await stored()).toEqual([null, accountKeys(1)]);
+    await run("user add alice", "a phrase that nobody has\n");
+    expect(await stored()).toEqual([null, accountKeys(1)]);
+  });
+
+  test("is left to a running server", async () => {
+    {
+      using _held = lockFolder(folder.at("data"));
+      await run("user remove alice --yes");
+    }
+    expect(await stored()).toEqual([accountKeys(1), accountKeys(1)]);
+  });
+
+  test("and one that cannot be opened: nobody is removed", async () => {
+    writeFileSync(folder.at("data/store.db"), "no database, though long enough to be taken for one ".repeat(50));
+    expect((await rejection(run("user remove alice --yes"))).code).toBe("config.invalid");
+    expect((await run("user list")).out).toContain("Alice");
+  });
+
+  test("and where nobody has had one, nothing is made", async () => {
+    for (const name of readdirSync(folder.at("data"))) rmSync(folder.at(`data/${name}`));
+    await run("user remove alice --yes");
+    expect(existsSync(folder.at("data/store.db"))).toBe(false);
   });
 });

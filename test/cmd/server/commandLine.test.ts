@@ -3,6 +3,7 @@ import { parseServerCommand, SERVER_HELP, type ServerCommand } from "../../../cm
 import { failure } from "../../support/codes.ts";
 
 const user = { kind: "user", config: undefined } as const;
+const plain = { initial: false, weak: false };
 
 test.each<readonly [string, ServerCommand]>([
   ["", { kind: "run", config: undefined }],
@@ -20,9 +21,16 @@ test.each<readonly [string, ServerCommand]>([
   ["user lock 007", { ...user, action: "lock", name: "007" }],
   ["user unlock a", { ...user, action: "unlock", name: "a" }],
   ["user remove a --yes", { ...user, action: "remove", name: "a", yes: true }],
-  ["user add a --password-fd 3", { ...user, action: "add", name: "a", password: { "password-fd": "3" }, weak: false }],
-  ["user add a --weak", { ...user, action: "add", name: "a", password: { weak: true } as object, weak: true }],
-  ["user passwd a", { ...user, action: "passwd", name: "a", password: {}, weak: false }],
+  ["user add a --password-fd 3", { ...user, action: "add", name: "a", password: { "password-fd": "3" }, ...plain }],
+  [
+    "user add a --weak",
+    { ...user, action: "add", name: "a", password: { weak: true } as object, ...plain, weak: true },
+  ],
+  [
+    "user add a --initial",
+    { ...user, action: "add", name: "a", password: { initial: true } as object, ...plain, initial: true },
+  ],
+  ["user passwd a", { ...user, action: "passwd", name: "a", password: {}, ...plain }],
   ["--help", { kind: "help" }],
   ["user add -h", { kind: "help" }],
   ["--version", { kind: "version" }],
@@ -45,6 +53,7 @@ test.each([
   ["user add a b", '"user add" does not take the word "b"'],
   ["user add a --yes", '--yes does not go with "user add"; see --help'],
   ["user list --weak", '--weak does not go with "user list"; see --help'],
+  ["user lock a --initial", '--initial does not go with "user lock"; see --help'],
   ["user list a", '"user list" does not take the word "a"'],
   ["user lock a --json", '--json does not go with "user lock"; see --help'],
   ["status x", '"status" does not take the word "x"'],

@@ -9,7 +9,7 @@ import { quickCrypto } from "../../support/fixedEnv.ts";
 import { liveTimers } from "../../support/liveTimers.ts";
 import { PATIENT, Plug, type PluggedPeer, Rig } from "../../support/plugged.ts";
 import { registerAll, type TestRealm, testRealm } from "../../support/realm.ts";
-import { logIn, openChannel, prove } from "../../support/remotePeer.ts";
+import { begin, logIn, openChannel, prove } from "../../support/remotePeer.ts";
 
 let realm: TestRealm;
 let users: Users;
@@ -260,7 +260,7 @@ describe("a server that is told to stop", () => {
     const [alice, bob] = [await own.logIn("alice"), await own.logIn("bob")];
     const early = new Plug(own.driver);
     const proving = new Plug(own.driver);
-    await prove(own.peerEnv, proving, own.accountOf("chris"));
+    await begin(own.peerEnv, proving, own.accountOf("chris"));
     own.driver.drain();
     const late = new Plug(own.driver);
     for (const plug of [early, proving, late]) expect(await plug.closed).toBe(1012);

@@ -79,6 +79,7 @@ describe("a login", () => {
     });
     const peer = await own.logIn("alice");
     peer.send([{ kind: "guessesSeen" }, { kind: "guessesSeen" }]);
+    await new Promise((resolve) => setImmediate(resolve)); // it has had its turn
     expect(calls).toEqual([
       ["prove", "alice"],
       ["told", "alice", 77],
@@ -97,7 +98,7 @@ describe("a login", () => {
     const channel = await openChannel(own.peerEnv, plug, realm.keys.staticKey.publicKey);
     using password = Secret.take(utf8("any"));
     const user = parseUserName("alice");
-    const context = { user, realm: realm.keys.realm, handshakeHash: channel.handshakeHash };
+    const context = { user, realm: realm.keys.realm, handshakeHash: channel.handshakeHash, purpose: "login" } as const;
     const { ke1, state } = startLogin(own.peerEnv, context, password);
     const login = channel.sealPadded(clientFrames.encode({ kind: "loginStart", user, ke1 }));
     wipe(state, channel);

@@ -30,7 +30,7 @@ describe("failed logins", () => {
     const [first = "", second = ""] = (await list(folder.path)).split("\n");
     const counts = `"failedInDay":${failures},"failedInHour":${failures},"underFire":${underFire},${last}}`;
     expect(first).toEndWith(counts);
-    expect(second).toEndWith(`"epoch":1,"failedInDay":0,"failedInHour":0,"underFire":false}`);
+    expect(second).toEndWith(`"epoch":1,"initial":false,"failedInDay":0,"failedInHour":0,"underFire":false}`);
     expect((await server(folder.path, "user list")).out.split("\n")[0]).toEndWith(
       `  ${failures} failed in a day, last 2026-05-06T07:08:09.009Z from 192.0.2.0/24${more}`,
     );
@@ -61,4 +61,22 @@ describe("failed logins", () => {
       expect([code, readFileSync(folder.at("users.json"), "utf8") === before]).toEqual(["config.invalid", true]);
     },
   );
+});
+
+test("an initial password is one until it is set again", async () => {
+  using folder = await newRealm();
+  const says = "until the first login, which sets another";
+  const run = (words: string) => server(folder.path, words, "a long enough pass phrase\n");
+  const listed = async () => [
+    (await run("user list")).out.includes("initial password"),
+    (await list(folder.path)).includes('"initial":true'),
+  ];
+  expect((await run("user add Alice --initial")).out).toBe(`Alice is registered, ${says}.\n`);
+  expect(await listed()).toEqual([true, true]);
+  expect((await run("user list")).out).toEndWith(`${new Date(ADMIN_MS).toISOString()}  initial password\n`);
+  expect((await run("user passwd alice")).out).toBe("Alice has a new password.\n");
+  expect(await listed()).toEqual([false, false]);
+  expect((await run("user passwd alice --initial")).out).toBe(`Alice has a new password, ${says}.\n`);
+  expect(await listed()).toEqual([true, true]);
+  expect((await rejection(server(folder.path, "user add bob --initial", "short\n"))).code).toBe("password.weak");
 });

@@ -8,7 +8,7 @@ import { liveTimers } from "../../support/liveTimers.ts";
 import { PATIENT, Rig } from "../../support/plugged.ts";
 import { Watched } from "../../support/programs.ts";
 import { registerAll, type TestRealm, testRealm } from "../../support/realm.ts";
-import { logIn, type Peer, prove } from "../../support/remotePeer.ts";
+import { begin, logIn, type Peer } from "../../support/remotePeer.ts";
 import { type OpenOptions, RawSocket, transportOver } from "../../support/stranger.ts";
 
 let realm: TestRealm;
@@ -200,7 +200,7 @@ describe("the end", () => {
     await alice.receive(); // that Bob has come
     using early = await RawSocket.open(listener.port);
     using proving = await RawSocket.open(listener.port);
-    await prove(rig.peerEnv, transportOver(proving), rig.accountOf("alice"));
+    await begin(rig.peerEnv, transportOver(proving), rig.accountOf("alice"));
     const stopped = listener.stop(never);
     expect([await early.ended(), await proving.ended()]).toEqual([1012, 1012]);
     expect(await get("/healthz")).toEqual([503, "stopping\n"]);

@@ -1,7 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { formatBase64url } from "../../../cmd/host/base64url.ts";
-import { changeUsers, formatUsers, loadUsers, parseUsers, type UsersFile } from "../../../cmd/server/users.ts";
+import {
+  changeUsers,
+  formatUsers,
+  loadUsers,
+  parseUsers,
+  setPassword,
+  type UsersFile,
+} from "../../../cmd/server/users.ts";
 import { nativeCrypto } from "../../../core/crypto/native.ts";
 import { CodedError } from "../../../core/errors.ts";
 import { parseUserName } from "../../../core/name.ts";
@@ -79,15 +86,16 @@ describe("anything wrong refuses the whole file in one line", () => {
       { ...content, users: [noEpoch] },
       "users[0].epoch: missing; expected an integer from 1 to 9007199254740991",
     ],
+    ["a word for a flag", withAlice({ initial: "yes" }), 'users[1].initial: expected true or false, found "yes"'],
     [
       "an unknown key",
       withAlice({ admin: true }),
-      "users[1].admin: unknown key; expected name, status, record, changedAt, epoch",
+      "users[1].admin: unknown key; expected name, status, record, changedAt, epoch, initial",
     ],
     [
       "users an object",
       { ...content, users: {} },
-      "users: expected a list of at most 100000, each an object with name, status, record, changedAt, epoch, found an object",
+      "users: expected a list of at most 100000, each an object with name, status, record, changedAt, epoch, initial, found an object",
     ],
     ["another version", { ...content, version: 2 }, "version: expected 1, the version of this file's format, found 2"],
     [
@@ -99,6 +107,19 @@ describe("anything wrong refuses the whole file in one line", () => {
   ])("%s", (_what, value, expected) => {
     expect(failure(() => parse(value)).detail).toBe(`users.json: ${expected}`);
   });
+});
+
+test("an initial password is one when the file says so, and only then is it written", () => {
+  const users = parse({
+    ...content,
+    users: [
+      { ...alice, initial: true },
+      { ...bob, initial: false },
+    ],
+  });
+  expect([...users.values()].map(({ initial }) => initial)).toEqual([true, false]);
+  expect(JSON.parse(formatUsers(realmId, users)).users).toEqual([{ ...alice, initial: true }, bob]);
+  expect([...parse(content).values()].map(({ initial }) => initial)).toEqual([false, false]);
 });
 
 test("torn at any byte, it is refused with its name, never loaded in part", () => {
@@ -155,4 +176,63 @@ test("changes made at once are all there afterwards", async () => {
     changeUsers(file, (users) => new Map([...users, [parseUserName(name), { ...user, name }]]));
   await Promise.all(names.map(add));
   expect(Array.from(loadUsers(file).keys()).map(String).sort()).toEqual(names);
+});
+
+test("a change that makes nothing of them leaves the file alone", async () => {
+  using folder = temporaryFolder();
+  const file = fileAt(folder.at("users.json"));
+  writeFileSync(file.path, JSON.stringify(content), { mode: 0o600 });
+  const before = readFileSync(file.path, "utf8");
+  expect(await changeUsers(file, () => null)).toBeNull();
+  expect(readFileSync(file.path, "utf8")).toBe(before);
+});
+
+describe("a password that the user chose", () => {
+  const record = new Uint8Array(192).fill(11);
+  const atMs = Date.parse("2026-03-04T05:06:07.008Z");
+  const chosen = { user: parseUserName("alice"), epoch: 2, record, atMs };
+  const initial = { ...content, users: [{ ...alice, initial: true }, bob] };
+
+  async function setting(changes: Partial<typeof chosen>) {
+    using folder = temporaryFolder();
+    const file = fileAt(folder.at("users.json"));
+    writeFileSync(file.path, JSON.stringify(initial), { mode: 0o600 });
+    const users = await setPassword(file, { ...chosen, ...changes });
+    return { users, saved: JSON.parse(readFileSync(file.path, "utf8")), loaded: loadUsers(file) };
+  }
+
+  test("is set with its epoch and time, is no initial one, and leaves the others alone", async () => {
+    const { users, saved, loaded } = await setting({});
+    const changedAt = "2026-03-04T05:06:07.008Z";
+    const now = { ...alice, record: formatBase64url(record), changedAt, epoch: 2 };
+    expect(saved).toEqual({ ...content, users: [now, bob] });
+    expect(users).toEqual(loaded);
+  });
+
+  test.each([
+    ["the same epoch again", { epoch: 1 }],
+    ["two epochs later", { epoch: 3 }],
+    ["a user who is locked", { user: parseUserName("bob"), epoch: 8 }],
+    ["a user who has gone", { user: parseUserName("zoe") }],
+  ])("is not set for %s", async (_, changes) => {
+    const { users, saved } = await setting(changes);
+    expect(users).toBeNull();
+    expect(saved).toEqual(initial);
+  });
+
+  test("of two that are set at once one is, and the other is told", async () => {
+    using folder = temporaryFolder();
+    const file = fileAt(folder.at("users.json"));
+    writeFileSync(file.path, JSON.stringify(content), { mode: 0o600 });
+    const other = { ...chosen, record: new Uint8Array(192).fill(12) };
+    const results = await Promise.all([setPassword(file, chosen), setPassword(file, other)]);
+    expect(results.filter((users) => users === null).length).toBe(1);
+    const kept = loadUsers(file).get(chosen.user);
+    expect(kept).toEqual(results.find((users) => users !== null)?.get(chosen.user));
+  });
+
+  test("with a record that is none is refused, and the file stays", async () => {
+    const wrong = setting({ record: new Uint8Array(192) });
+    expect((await rejection(wrong)).code).toBe("wire.malformed");
+  });
 });

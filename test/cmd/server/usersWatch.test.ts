@@ -67,7 +67,9 @@ test("a file that is replaced is loaded", async () => {
 
 test("another file takes the place of the first, which is not heard of any more", async () => {
   put("others.json", 3);
+  expect(watch.file.name).toBe("users.json");
   watch.prepare(realm("others.json")).commit();
+  expect(watch.file.name).toBe("others.json");
   expect(sizes).toEqual([3]);
   put("users.json", 1);
   put("others.json", 2);

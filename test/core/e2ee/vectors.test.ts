@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { createDecipheriv, createHash, createHmac, hkdfSync } from "node:crypto";
 import { nativeCrypto } from "../../../core/crypto/native.ts";
 import { nobleCrypto } from "../../../core/crypto/noble.ts";
-import { type Conversation, openMessage, sealMessage, startConversation } from "../../../core/e2ee/conversation.ts";
+import { type Conversation, openEnvelope, sealEnvelope } from "../../../core/e2ee/conversation.ts";
+import { startReceiver, startSender } from "../../../core/e2ee/ratchet.ts";
+import type { Env } from "../../../core/env.ts";
 import type { Address, ConversationId, MessageId } from "../../../core/ids.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { Secret } from "../../../core/secret.ts";
@@ -10,111 +11,155 @@ import { decodeAll, encodeAll } from "../../../core/wire/codec.ts";
 import { Content, Envelope } from "../../../core/wire/endToEnd.ts";
 import { padContent, unpadContent } from "../../../core/wire/padding.ts";
 import { codeOr } from "../../support/codes.ts";
-import vector from "../../vectors/conversation.json";
+import { ratchetVectors } from "../../support/makeConversationVectors.ts";
+import { queuedEnv } from "../../support/queued.ts";
+import {
+  type OracleHeader,
+  RatchetDecrypt,
+  RatchetEncrypt,
+  RatchetInitAlice,
+  RatchetInitBob,
+} from "../../support/ratchetOracle.ts";
+import vector from "../../vectors/ratchet.json";
 
+const { inputs, content, messages, refused } = vector;
 const unhex = (hex: string): Uint8Array => Uint8Array.fromHex(hex);
-const { inputs, chainKeys, content, messages, envelope, refused } = vector;
-const id = inputs.conversation as ConversationId;
-const [asker, peer] = [inputs.asker, inputs.peer] as [Address, Address];
-const SKIPPED = 3;
+type End = "asker" | "peer";
+const otherOf = (end: string): End => (end === "asker" ? "peer" : "asker");
+const ENVELOPE_NUMBERS = { senderDevices: inputs.senderDevices, recipientDevices: inputs.recipientDevices };
 
 test("the file has just the fields that are checked here", () => {
-  const fields = ["about", "inputs", "chainKeys", "content", "messages", "envelope", "refused"];
-  expect(Object.keys(vector)).toEqual(fields);
-  expect(Object.keys(inputs)).toEqual(["realm", "conversation", "key", "asker", "peer"]);
+  expect(Object.keys(vector)).toEqual(["about", "inputs", "content", "messages", "refused"]);
+  const given = ["conversation", "asker", "peer", "secret", "prekeySecret", "opening", "draws"];
+  expect(Object.keys(inputs)).toEqual([...given, "senderDevices", "recipientDevices"]);
+  expect(Object.keys(content)).toEqual(["sentAt", "to", "body", "encoded"]);
+  for (const one of messages) expect(Object.keys(one)).toEqual(["from", "message", "fate", "plaintext", "envelope"]);
+  for (const { fate } of messages) expect(["opened", "late", "lost"]).toContain(fate);
+  const known = ["message", "code", "id", "at", "flip"];
+  for (const one of refused) expect(Object.keys(one).filter((key) => !known.includes(key))).toEqual([]);
 });
 
-test("the content and the envelope are encoded as they are there", () => {
+test("the maker makes the same file again", () => {
+  const hex = (_: string, value: unknown): unknown => (value instanceof Uint8Array ? value.toHex() : value);
+  expect(JSON.parse(JSON.stringify(ratchetVectors(), hex))).toEqual(vector);
+});
+
+test("the content is encoded and padded as it is there", () => {
   const value: Content = {
     ...{ version: 1, kind: 1, sentAt: content.sentAt, to: parseUserName(content.to), body: unhex(content.body) },
   };
   expect(encodeAll(Content, value).toHex()).toBe(content.encoded);
-  expect(padContent(unhex(content.encoded)).toHex()).toBe(messages[0]?.plaintext ?? "");
-  expect(decodeAll(Content, unpadContent(unhex(messages[0]?.plaintext ?? "")))).toEqual(value);
-  const opened = decodeAll(Envelope, unhex(envelope));
-  expect(opened).toMatchObject({ version: 1, conversation: id, number: 0, ticket: Uint8Array.of(1, 2, 3) });
-  expect(opened.sealed.toHex()).toBe(messages[0]?.sealed ?? "");
+  const padded = unhex(messages[0]?.plaintext ?? "");
+  expect(padContent(unhex(content.encoded))).toEqual(padded);
+  expect(decodeAll(Content, unpadContent(padded))).toEqual(value);
 });
 
-describe.each([nobleCrypto, nativeCrypto])("conversation.json by $name", (crypto) => {
-  /** Both ends after all the messages, each sealed, and opened but for the skipped one. */
-  function played(): Record<"asker" | "peer", Conversation> {
-    using key = Secret.take(unhex(inputs.key));
-    const start = { realm: unhex(inputs.realm), id, asker, peer };
-    const ends = {
-      asker: startConversation(crypto, key, start, "asker"),
-      peer: startConversation(crypto, key, start, "peer"),
+describe.each([nobleCrypto, nativeCrypto])("ratchet.json by $name", (crypto) => {
+  function end(role: End, env: Env): Conversation {
+    const prekey = Secret.take(unhex(inputs.prekeySecret));
+    const secret = Secret.take(unhex(inputs.secret));
+    const publicKey = crypto.dhKey(unhex(inputs.prekeySecret)).publicKey;
+    return {
+      ...{ id: inputs.conversation as ConversationId, role, peerIdentity: new Uint8Array(32) },
+      ...{ self: inputs[role] as Address, peer: inputs[otherOf(role)] as Address },
+      ratchet: role === "asker" ? startSender(env, secret, publicKey) : startReceiver(secret, prekey),
+      opening: role === "asker" ? unhex(inputs.opening) : new Uint8Array(0),
+      openingHash: crypto.sha256(unhex(inputs.opening)),
+      ...{ answered: false, startedAtMs: 0, messages: 0 },
     };
-    expect(ends.asker.sending.key.use((bytes) => bytes.toHex())).toBe(chainKeys.fromAsker);
-    expect(ends.asker.receiving.key.use((bytes) => bytes.toHex())).toBe(chainKeys.fromPeer);
-    for (const entry of messages) {
-      const from = entry.from as "asker" | "peer";
-      const to = from === "asker" ? "peer" : "asker";
-      const message = entry.message as MessageId;
-      const step = sealMessage(crypto, ends[from], message, unhex(entry.plaintext));
-      expect({ number: step.number, sealed: step.sealed.toHex() }).toEqual({
-        number: entry.number,
-        sealed: entry.sealed,
-      });
-      ends[from] = step.next;
-      if (entry.number === SKIPPED) continue;
-      const opened = openMessage(crypto, ends[to], { ...step, message });
-      expect(opened.plaintext.toHex()).toBe(entry.plaintext);
+  }
+
+  /** Both ends after all the messages, each sealed to its bytes, and opened in its time. */
+  function played() {
+    const envs = {
+      asker: queuedEnv(crypto, inputs.draws.asker.map(unhex)),
+      peer: queuedEnv(crypto, inputs.draws.peer.map(unhex)),
+    };
+    const ends = { asker: end("asker", envs.asker), peer: end("peer", envs.peer) };
+    const open = (to: End, env: Env, message: string, envelope: Uint8Array) =>
+      openEnvelope(env, ends[to], decodeAll(Envelope, envelope), message as MessageId);
+    const take = (one: (typeof messages)[number]): void => {
+      const to = otherOf(one.from);
+      const opened = open(to, envs[to], one.message, unhex(one.envelope));
+      expect(opened.plaintext.toHex()).toBe(one.plaintext);
       ends[to] = opened.next;
+    };
+    for (const one of messages) {
+      const from = one.from as End;
+      const outgoing = { message: one.message as MessageId, ...ENVELOPE_NUMBERS, content: unhex(one.plaintext) };
+      const { next, envelope } = sealEnvelope(crypto, ends[from], outgoing);
+      expect(envelope.toHex()).toBe(one.envelope);
+      ends[from] = next;
+      if (one.fate === "opened") take(one);
     }
-    return ends;
+    for (const one of messages) if (one.fate === "late") take(one);
+    return { ends, open };
   }
 
   test("is sealed to these bytes, and opens, both ways", () => {
-    const ends = played();
-    expect([ends.asker.sending.number, ends.peer.receiving.number]).toEqual([5, 5]);
+    const { ends } = played();
+    const lost = messages.filter(({ fate }) => fate === "lost").length;
+    expect(ends.asker.ratchet.skipped.length + ends.peer.ratchet.skipped.length).toBe(lost);
+    expect([ends.asker.answered, ends.peer.answered]).toEqual([true, true]);
   });
 
-  test("is refused with these codes", () => {
-    const ends = played();
-    for (const { from, number, message, sealed, code } of refused) {
-      const to = from === "asker" ? ends.peer : ends.asker;
-      const received = { number, message: message as MessageId, sealed: unhex(sealed) };
-      expect(codeOr(() => openMessage(crypto, to, received))).toBe(code as never);
+  const { ends, open } = played();
+  test.each(refused)("message $message is refused: $code (%#)", ({ message, id = message, at, flip, code }) => {
+    const [one, named] = [messages[message], messages[id]];
+    if (one === undefined || named === undefined) throw new Error("no such message");
+    const envelope = unhex(one.envelope);
+    if (at !== undefined && flip !== undefined) envelope[at] = (envelope[at] ?? 0) ^ Number.parseInt(flip, 16);
+    const to = otherOf(one.from);
+    const env = queuedEnv(crypto, [new Uint8Array(32).fill(1)]);
+    expect(ends[to].messages).toBeGreaterThan(5);
+    expect<unknown>(codeOr(() => open(to, env, named.message, envelope))).toBe(code);
+  });
+
+  test("what was lost would open still", () => {
+    const lost = messages.filter(({ fate }) => fate === "lost");
+    expect(lost.length).toBeGreaterThan(0);
+    for (const { from, message, envelope, plaintext } of lost) {
+      const opened = open(otherOf(from), queuedEnv(crypto, []), message, unhex(envelope));
+      expect(opened.plaintext.toHex()).toBe(plaintext);
     }
   });
 });
 
-/** The protocol once more, with the platform's own primitives alone (PROTOCOL §8). */
-describe("by hand", () => {
-  const lv = (bytes: Uint8Array): Uint8Array => Uint8Array.of(bytes.length >> 8, bytes.length & 255, ...bytes);
-  const name = (text: string): Uint8Array => lv(new TextEncoder().encode(text));
+/** The protocol once more, on noble's functions alone (PROTOCOL §9). */
+test("the oracle seals to the same bytes, and opens them", () => {
+  const queue = (draws: readonly string[]) => queuedEnv(nobleCrypto, draws.map(unhex)).randomBytes;
+  const draw = { asker: queue(inputs.draws.asker), peer: queue(inputs.draws.peer) };
+  const prekey = nobleCrypto.dhKey(unhex(inputs.prekeySecret)).publicKey;
+  const states = {
+    asker: RatchetInitAlice(draw.asker, unhex(inputs.secret), prekey),
+    peer: RatchetInitBob(unhex(inputs.secret), unhex(inputs.prekeySecret)),
+  };
+  const u32 = (n: number): Uint8Array => Uint8Array.of(n >>> 24, (n >>> 16) & 255, (n >>> 8) & 255, n & 255);
   const join = (...parts: readonly Uint8Array[]): Uint8Array => new Uint8Array(Buffer.concat(parts));
-  const end = ({ user, device }: Address): Uint8Array => join(name(user), unhex(device));
-  const hmac = (key: Uint8Array, byte: number): Uint8Array =>
-    new Uint8Array(createHmac("sha256", key).update(Uint8Array.of(byte)).digest());
+  const address = ({ user, device }: { user: string; device: string }): Uint8Array =>
+    join(Uint8Array.of(0, user.length), new TextEncoder().encode(user), unhex(device));
+  const numbers = join(u32(inputs.senderDevices), u32(inputs.recipientDevices));
+  const opening = join(Uint8Array.of(0, inputs.opening.length / 2), unhex(inputs.opening));
+  const answered = new Set<string>();
+  const openings: (() => void)[] = [];
 
-  test("the chains are HKDF-SHA512 over the key, with the transcript in the info", () => {
-    const transcript = join(unhex(inputs.realm), unhex(id), end(asker), end(peer));
-    const hash = new Uint8Array(createHash("sha512").update(transcript).digest());
-    const info = join(new TextEncoder().encode("IMS/1 conversation"), hash);
-    const keys = new Uint8Array(hkdfSync("sha512", unhex(inputs.key), new Uint8Array(0), info, 64));
-    expect(keys.slice(0, 32).toHex()).toBe(chainKeys.fromAsker);
-    expect(keys.slice(32).toHex()).toBe(chainKeys.fromPeer);
-  });
-
-  test("each message has a key of its chain, and its header is authenticated", () => {
-    for (const from of ["asker", "peer"] as const) {
-      let chain = unhex(from === "asker" ? chainKeys.fromAsker : chainKeys.fromPeer);
-      const [sender, recipient] = from === "asker" ? [asker, peer] : [peer, asker];
-      for (const { number, message, plaintext, sealed } of messages.filter((entry) => entry.from === from)) {
-        const material = new Uint8Array(hkdfSync("sha256", hmac(chain, 1), new Uint8Array(0), "IMS/1 message", 44));
-        chain = hmac(chain, 2);
-        const counter = new Uint8Array(4);
-        new DataView(counter.buffer).setUint32(0, number);
-        const header = join(Uint8Array.of(1), unhex(id), counter, unhex(message), end(sender), end(recipient));
-        const bytes = unhex(sealed);
-        const cipher = createDecipheriv("aes-256-gcm", material.slice(0, 32), material.slice(32));
-        cipher.setAAD(header);
-        cipher.setAuthTag(bytes.slice(-16));
-        const opened = Buffer.concat([cipher.update(bytes.slice(0, -16)), cipher.final()]);
-        expect(opened.toString("hex")).toBe(plaintext);
-      }
-    }
-  });
+  for (const { from, message, fate, plaintext, envelope } of messages) {
+    const [sender, to] = [from as End, otherOf(from)];
+    const start = join(Uint8Array.of(1), unhex(inputs.conversation));
+    const dataOf = ({ dh, pn, n }: OracleHeader): Uint8Array =>
+      join(start, unhex(message), address(inputs[sender]), address(inputs[to]), numbers, dh, u32(pn), u32(n));
+    const { header, sealed } = RatchetEncrypt(states[sender], message, unhex(plaintext), dataOf);
+    const carried = sender === "asker" && !answered.has("asker") ? opening : Uint8Array.of(0, 0);
+    const length = Uint8Array.of(sealed.length >> 8, sealed.length & 255);
+    const written = join(start, numbers, header.dh, u32(header.pn), u32(header.n), carried, length, sealed);
+    expect(written.toHex()).toBe(envelope);
+    const open = (): void => {
+      const given = { header, id: message, ad: dataOf(header), sealed };
+      expect(RatchetDecrypt(draw[to], states[to], given).toHex()).toBe(plaintext);
+      answered.add(to);
+    };
+    if (fate === "opened") open();
+    else if (fate === "late") openings.push(open);
+  }
+  for (const open of openings) open();
 });

@@ -13,8 +13,12 @@ import { SecretWatch } from "../../support/secretWatch.ts";
 
 const serverKey = nobleCrypto.dhKey(fixedBytes("server"));
 const ticketKey = nobleCrypto.dhKey(fixedBytes("ticket key"));
-const asker = address("alice", "a");
-const peer = { ...address("bob", "b"), ticketKey: ticketKey.publicKey };
+const asker = { ...address("alice", "a"), identityKey: fixedBytes("alice's identity") };
+const peer = {
+  ...address("bob", "b"),
+  identityKey: fixedBytes("bob's identity"),
+  ticketKey: ticketKey.publicKey,
+};
 
 /** What the peer finds in the ticket. */
 function opened(granted: Granted, receivedAt = START_MS) {
@@ -24,7 +28,7 @@ function opened(granted: Granted, receivedAt = START_MS) {
 
 const hexOf = (secret: Secret): string => secret.use((bytes) => bytes.toHex());
 
-test("the asker and the ticket hold the same key, and each the other's address", () => {
+test("the asker and the ticket hold the same key, and each the other's address and identity", () => {
   const granted = grant(fixedEnv("grant", nobleCrypto), serverKey, asker, peer);
   const body = opened(granted);
   expect(granted.key).toHaveLength(32);
@@ -35,8 +39,10 @@ test("the asker and the ticket hold the same key, and each the other's address",
     conversation: granted.conversation,
     asker: asker.user,
     askerDevice: asker.device,
+    askerIdentity: asker.identityKey,
     peer: peer.user,
     peerDevice: peer.device,
+    peerIdentity: peer.identityKey,
     issuedAt: START_MS,
     expiresAt: START_MS + TICKET_LIFETIME_MS,
   });

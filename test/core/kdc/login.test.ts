@@ -24,7 +24,7 @@ import { SecretWatch } from "../../support/secretWatch.ts";
 
 const user = parseUserName("Alice");
 const realm = new Uint8Array(32).fill(1);
-const context: LoginContext = { user, realm, handshakeHash: new Uint8Array(32).fill(2) };
+const context: LoginContext = { user, realm, handshakeHash: new Uint8Array(32).fill(2), purpose: "login" };
 
 /** A provider that stretches quickly. */
 const quick = (crypto: CryptoProvider): CryptoProvider => ({ ...crypto, run: quickCrypto.run });
@@ -71,6 +71,7 @@ function login({ env, keys }: World, attempt: Attempt): readonly [client: string
   using stretched = result.output;
   const proof = proveLogin(env, state, ours, stretched);
   using own = proof.sessionKey;
+  using _exported = proof.exportKey;
   using accepted = acceptLogin(answer.state, ke3(proof.ke3));
   return [own.use((bytes) => bytes.toHex()), accepted.use((bytes) => bytes.toHex())];
 }
@@ -97,8 +98,16 @@ describe.each([
     ["a server on another channel", { server: { handshakeHash: new Uint8Array(32) } }],
     ["a server that takes it for another user", { server: { user: parseUserName("bob") } }],
     ["a server of another realm", { server: { realm: new Uint8Array(32) } }],
+    ["a proof that is made for a change of the password", { client: { purpose: "password" } }],
+    ["a proof of a login, for a change of the password", { server: { purpose: "password" } }],
   ])("%s is rejected, and nothing more is said", (_name, attempt) => {
     expect(codeOr(() => login(made, { record, ...attempt }))).toBe("auth.rejected");
+  });
+
+  test("a change of the password is proved likewise", () => {
+    const purpose = { purpose: "password" } as const;
+    const [client, server] = login(made, { record, client: purpose, server: purpose });
+    expect(client).toBe(server);
   });
 
   test("so are an unknown or locked user and a password that was changed", () => {

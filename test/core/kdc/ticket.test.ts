@@ -24,6 +24,8 @@ import { SecretWatch } from "../../support/secretWatch.ts";
 const ASKER = address("alice", "a");
 const PEER = address("bob", "b");
 const KEY = fixedBytes("conversation key");
+const ASKER_IDENTITY = fixedBytes("asker's identity");
+const PEER_IDENTITY = fixedBytes("peer's identity");
 
 function bodyOf(asker: Address = ASKER, peer: Address = PEER): TicketBody {
   return {
@@ -32,8 +34,10 @@ function bodyOf(asker: Address = ASKER, peer: Address = PEER): TicketBody {
     key: Secret.copy(KEY),
     asker: asker.user,
     askerDevice: asker.device,
+    askerIdentity: ASKER_IDENTITY,
     peer: peer.user,
     peerDevice: peer.device,
+    peerIdentity: PEER_IDENTITY,
     issuedAt: START_MS,
     expiresAt: START_MS + TICKET_LIFETIME_MS,
   };
@@ -74,7 +78,7 @@ const hmac = (key: Uint8Array, ...parts: Uint8Array[]): Uint8Array =>
   );
 const u64 = (value: number): Uint8Array => Uint8Array.fromHex(value.toString(16).padStart(16, "0"));
 
-/** A ticket as PROTOCOL §7.2 writes it out, line by line. */
+/** A ticket as PROTOCOL §8.2 writes it out, line by line. */
 function ticketByHand(body: Uint8Array): Uint8Array {
   const [s, d, e] = ["server", "device", "ephemeral"].map((name) => nobleCrypto.dhKey(fixedBytes(name)));
   if (!(s && d && e)) throw new Error("three keys");
@@ -97,10 +101,8 @@ describe.each([nobleCrypto, nativeCrypto])("on $name", (crypto) => {
 
   test("is the Noise message and the body that PROTOCOL writes out", () => {
     const names = [
-      lv(utf8("alice")),
-      Uint8Array.fromHex("aa".repeat(8)),
-      lv(utf8("bob")),
-      Uint8Array.fromHex("bb".repeat(8)),
+      ...[lv(utf8("alice")), Uint8Array.fromHex("aa".repeat(8)), ASKER_IDENTITY],
+      ...[lv(utf8("bob")), Uint8Array.fromHex("bb".repeat(8)), PEER_IDENTITY],
     ];
     const id = Uint8Array.fromHex("cc".repeat(16));
     const body = concat(Uint8Array.of(1), id, KEY, ...names, u64(START_MS), u64(START_MS + 300_000));
@@ -115,10 +117,10 @@ describe.each([nobleCrypto, nativeCrypto])("on $name", (crypto) => {
     expect<Uint8Array>(key.use((bytes) => bytes.slice())).toEqual(KEY);
   });
 
-  test("has 133 bytes and the names", () => {
-    expect(ticket).toHaveLength(133 + "alice".length + "bob".length);
+  test("has 197 bytes and the names", () => {
+    expect(ticket).toHaveLength(197 + "alice".length + "bob".length);
     const longest = seal(bodyOf(address("a".repeat(32), "a"), address("b".repeat(32), "b")));
-    expect(longest).toHaveLength(197);
+    expect(longest).toHaveLength(261);
     expect(longest.length).toBeLessThanOrEqual(TICKET_MAX_BYTES);
   });
 

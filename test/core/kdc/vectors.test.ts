@@ -15,7 +15,9 @@ const [asker, peer] = [body.asker, body.peer] as [Address, Address];
 test("the file has just the fields that are checked here", () => {
   expect(Object.keys(vector)).toEqual(["about", "inputs", "body", "ticket", "accepted", "refused", "altered"]);
   expect(Object.keys(inputs)).toEqual(["serverPrivateKey", "devicePrivateKey", "ephemeral", "key"]);
-  expect(Object.keys(body)).toEqual(["conversation", "asker", "peer", "issuedAt", "expiresAt"]);
+  expect(Object.keys(body)).toEqual([
+    ...["conversation", "asker", "askerIdentity", "peer", "peerIdentity", "issuedAt", "expiresAt"],
+  ]);
   for (const address of [asker, peer]) expect(Object.keys(address)).toEqual(["user", "device"]);
   for (const one of accepted) expect(Object.keys(one)).toEqual(["sender", "self", "receivedAt"]);
   for (const one of refused) expect(Object.keys(one)).toEqual(["sender", "self", "receivedAt", "code"]);
@@ -30,8 +32,10 @@ describe.each([nobleCrypto, nativeCrypto])("ticket.json by $name", (crypto) => {
     conversation: body.conversation as ConversationId,
     asker: asker.user,
     askerDevice: asker.device,
+    askerIdentity: unhex(body.askerIdentity),
     peer: peer.user,
     peerDevice: peer.device,
+    peerIdentity: unhex(body.peerIdentity),
     issuedAt: body.issuedAt,
     expiresAt: body.expiresAt,
   } as const;

@@ -6,6 +6,7 @@ import { Secret } from "../../../core/secret.ts";
 import { serverFrames } from "../../../core/wire/messages.ts";
 import { Duo, type DuoOptions, STAGES, type Stage } from "../../support/duo.ts";
 import { quickCrypto } from "../../support/fixedEnv.ts";
+import { bundle } from "../../support/frozenFrames.ts";
 import { registerAll, testRealm } from "../../support/realm.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
 
@@ -18,7 +19,7 @@ const message = "0123456789abcdef0123456789abcdef" as MessageId;
 function grant(fill: number) {
   const key = Secret.take(new Uint8Array(32).fill(fill));
   const conversation = fill.toString(16).padStart(32, "0") as ConversationId;
-  return { kind: "grant", ...bob, conversation, key, ticket: new Uint8Array(300) } as const;
+  return { kind: "grant", ...bob, conversation, key, ticket: new Uint8Array(300), bundle } as const;
 }
 
 /** The frame with one more byte in its body. */
@@ -40,8 +41,8 @@ describe("a login", () => {
     expect(duo.client.attached).toBe(false);
     duo.attach({ kind: "presence", name: "Bob", devices: [] });
     expect(duo.client.attached).toBe(true);
-    expect([...duo.client.roster]).toEqual([[bob.user, { name: "Bob", devices: [] }]]);
-    expect(duo.notices.map(({ kind }) => kind)).toEqual(["attached"]);
+    expect([...duo.client.roster]).toEqual([[bob.user, { name: "Bob", devices: [], trust: "unknown" }]]);
+    expect(duo.notices.map(({ kind }) => kind)).toEqual(["opened", "attached"]);
   });
 
   test("sends two records of 1,024 bytes, whatever the name", () => {
@@ -163,7 +164,7 @@ describe("a goodbye", () => {
   test("is the last word: what follows it is not heard", () => {
     const duo = at("nothing");
     duo.say({ kind: "goodbye", reason: 303, waitSeconds: 0 }, { kind: "presence", name: "Bob", devices: [bob.device] });
-    expect(duo.notices.map(({ kind }) => kind)).toEqual(["attached"]);
+    expect(duo.notices.map(({ kind }) => kind)).toEqual(["opened", "attached"]);
   });
 });
 

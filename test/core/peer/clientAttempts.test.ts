@@ -62,8 +62,8 @@ test("failed logins are told before the roster is complete, and seen when the ca
   const duo = at("roster");
   const guesses = { prefixes: [{ from: "192.0.2.0/24", count: 1, firstMs: 5, lastMs: 6 }], others: 0 };
   duo.attach({ kind: "guesses", ...guesses });
-  expect(duo.notices.map(({ kind }) => kind)).toEqual(["guesses", "attached"]);
-  expect(duo.notices[0]).toEqual({ kind: "guesses", ...guesses });
+  expect(duo.notices.map(({ kind }) => kind)).toEqual(["opened", "guesses", "attached"]);
+  expect(duo.notices[1]).toEqual({ kind: "guesses", ...guesses });
   duo.handle({ kind: "sawGuesses" });
   expect(duo.toServer).toHaveLength(1);
   duo.say({ kind: "guesses", ...guesses });

@@ -4,7 +4,7 @@ import { decodeAll } from "../../../core/wire/codec.ts";
 import { Envelope } from "../../../core/wire/endToEnd.ts";
 import type { ServerMessage } from "../../../core/wire/messages.ts";
 import { START_MS } from "../../support/fixedEnv.ts";
-import { address, contentOf, Kdc, messageId, Party, presence, rogue } from "../../support/parties.ts";
+import { address, begin, contentOf, Kdc, messageId, Party, presence, rogue } from "../../support/parties.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
 
 let kdc: Kdc;
@@ -21,7 +21,7 @@ beforeEach(() => {
 
 /** Alice is granted a conversation with Bob. */
 function granted(): void {
-  alice.hear(kdc.grantMessage(alice.identity, bob.identity));
+  alice.hear(kdc.grant(alice.local, bob.local));
 }
 
 const bobs = address("bob", "b");
@@ -66,17 +66,17 @@ describe("a message", () => {
     bob.hear(...alice.deliveries());
     expect(bob.texts).toEqual(["one", "two", "three"]);
     expect(bob.notices[0]).toEqual({
-      ...{ kind: "message", id: messageId(1), from: "Alice", device: alice.identity.self.device, to: "Bob" },
-      ...{ own: false, sentAt: START_MS, receivedAt: START_MS, text: "one" },
+      ...{ kind: "message", id: messageId(1), from: "Alice", device: alice.self.device, to: "Bob" },
+      ...{ own: false, trust: "pinned", sentAt: START_MS, receivedAt: START_MS, text: "one" },
     });
-    const acknowledge = { kind: "acknowledge", message: messageId(1), ...alice.identity.self };
+    const acknowledge = { kind: "acknowledge", message: messageId(1), ...alice.self };
     expect(bob.take()[0] as unknown).toEqual(acknowledge);
   });
 
   test("is delivered at the first receipt of the recipient, and only of theirs", () => {
     alice.send(1, "bob", "one");
     granted();
-    alice.hear({ kind: "confirmed", message: messageId(1), ...alice.identity.self });
+    alice.hear({ kind: "confirmed", message: messageId(1), ...alice.self });
     expect(alice.notices).toEqual([]);
     for (let i = 0; i < 2; i += 1) alice.hear({ kind: "confirmed", message: messageId(1), ...bobs });
     expect(alice.notices).toEqual([{ kind: "delivered", id: messageId(1), to: "Bob" }]);
@@ -99,7 +99,7 @@ describe("a message", () => {
     alice.send(1, "bob", "hello");
     expect(alice.take()).toHaveLength(3);
     for (const peer of [bob, desk, mine]) {
-      alice.hear(kdc.grantMessage(alice.identity, peer.identity));
+      alice.hear(kdc.grant(alice.local, peer.local));
       peer.hear(...alice.deliveries());
       expect(peer.notices.at(-1)).toMatchObject({ kind: "message", from: "Alice", to: "Bob", own: peer === mine });
     }
@@ -109,10 +109,10 @@ describe("a message", () => {
     expect(alice.send(1, "alice", "memo").notices.at(-1)).toMatchObject({ reason: "alone" });
     const mine = new Party(kdc, "alice", "c").hear(presence("Alice", "a", "c"));
     alice.hear(presence("Alice", "a", "c")).send(2, "alice", "memo");
-    alice.hear(kdc.grantMessage(alice.identity, mine.identity));
+    alice.hear(kdc.grant(alice.local, mine.local));
     mine.hear(...alice.deliveries());
     expect(mine.notices.at(-1)).toMatchObject({ own: true, to: "Alice", text: "memo" });
-    alice.hear({ kind: "confirmed", message: messageId(2), ...mine.identity.self });
+    alice.hear({ kind: "confirmed", message: messageId(2), ...mine.self });
     expect(alice.notices.at(-1)).toMatchObject({ kind: "delivered", to: "Alice" });
   });
 
@@ -158,7 +158,7 @@ describe("both begin at once", () => {
     alice.send(1, "bob", "from alice");
     bob.send(2, "alice", "from bob");
     granted();
-    bob.hear(kdc.grantMessage(bob.identity, alice.identity));
+    bob.hear(kdc.grant(bob.local, alice.local));
     const [toBob, toAlice] = [alice.deliveries(), bob.deliveries()];
     bob.hear(...toBob);
     alice.hear(...toAlice);
@@ -172,11 +172,11 @@ describe("both begin at once", () => {
     const used = new Set<string>();
     for (let i = 10; i < 14; i += 1) {
       const [from, to] = i % 2 === 0 ? [alice, bob] : [bob, alice];
-      const [delivery] = from.send(i, to.identity.self.user, `${i}`).deliveries();
+      const [delivery] = from.send(i, to.self.user, `${i}`).deliveries();
       if (delivery === undefined) throw new Error("nothing sent");
       const envelope = decodeAll(Envelope, delivery.envelope);
       used.add(envelope.conversation);
-      if (i > 10) expect(envelope.ticket).toHaveLength(0);
+      if (i > 10) expect(envelope.opening).toHaveLength(0);
       to.hear(delivery);
       from.take();
     }
@@ -186,7 +186,7 @@ describe("both begin at once", () => {
 
   test("what waits goes out, in order, as soon as the peer's first envelope is here", () => {
     alice.send(1, "bob", "first");
-    bob.send(2, "alice", "from bob").hear(kdc.grantMessage(bob.identity, alice.identity));
+    bob.send(2, "alice", "from bob").hear(kdc.grant(bob.local, alice.local));
     alice.take();
     alice.hear(...bob.deliveries()).send(3, "bob", "second");
     granted();
@@ -197,7 +197,7 @@ describe("both begin at once", () => {
   test("a key for which nothing waits any more is not kept: its ticket would be too old later", () => {
     alice.send(1, "bob", "first").giveUp(1);
     using watch = new SecretWatch();
-    const grant = kdc.grantMessage(alice.identity, bob.identity);
+    const grant = kdc.grant(alice.local, bob.local);
     alice.hear(grant);
     expect(grant.key.wiped).toBe(true);
     expect(watch.alive()).toEqual([]);
@@ -228,7 +228,7 @@ describe("devices that others choose the ids of", () => {
     alice.hear(presence("Mallory", "c"), presence("Mallory", "b", "c")).send(2, "mallory", "two");
     const asked = alice.take().filter((frame) => frame.kind === "ticketRequest" && frame.device === mallory.device);
     expect(asked).toHaveLength(1);
-    alice.hear(kdc.grantMessage(alice.identity, other.identity));
+    alice.hear(kdc.grant(alice.local, other.local));
     other.hear(presence("Alice", "a"), ...alice.deliveries());
     expect(other.texts).toEqual(["two"]);
   });
@@ -243,13 +243,13 @@ describe("an envelope that says what it should not", () => {
     ["nothing", new Uint8Array(0), "wire.malformed"],
   ])("%s is neither shown nor acknowledged", (_, content, code) => {
     const mallory = rogue(kdc, "bob", "b");
-    mallory.conversations.startGranted(alice.identity.self, kdc.grant(mallory.identity, alice.identity));
+    begin(kdc, mallory, alice.local);
     const deliver = (index: number, bytes: Uint8Array): void => {
-      const envelope = mallory.conversations.seal(alice.identity.self, messageId(index), bytes);
+      const envelope = mallory.conversations.seal(alice.self, messageId(index), bytes);
       alice.hear({ kind: "delivery", message: messageId(index), ...bobs, receivedAt: START_MS, envelope });
     };
     deliver(1, content);
-    expect(alice.notices as unknown[]).toEqual([{ kind: "unreadable", from: "Bob", code }]);
+    expect(alice.notices as unknown[]).toEqual([{ kind: "unreadable", from: "Bob", code, mending: false }]);
     expect(alice.take()).toEqual([]);
     deliver(2, contentOf("alice", "fine"));
     expect(alice.texts).toEqual(["fine"]);
@@ -258,8 +258,8 @@ describe("an envelope that says what it should not", () => {
 
   test("a kind of a later version is acknowledged, or it would come again, and told as that", () => {
     const mallory = rogue(kdc, "bob", "b");
-    mallory.conversations.startGranted(alice.identity.self, kdc.grant(mallory.identity, alice.identity));
-    const envelope = mallory.conversations.seal(alice.identity.self, messageId(1), contentOf("alice", "x", 2));
+    begin(kdc, mallory, alice.local);
+    const envelope = mallory.conversations.seal(alice.self, messageId(1), contentOf("alice", "x", 99));
     alice.hear({ kind: "delivery", message: messageId(1), ...bobs, receivedAt: START_MS, envelope });
     expect(alice.notices as unknown[]).toEqual([{ kind: "unsupported", from: "Bob" }]);
     expect(alice.take().map(({ kind }) => kind)).toEqual(["acknowledge"]);
@@ -268,7 +268,9 @@ describe("an envelope that says what it should not", () => {
   test("bytes that are no envelope are unreadable, and the session goes on", () => {
     const envelope = new Uint8Array(100);
     alice.hear({ kind: "delivery", message: messageId(1), ...bobs, receivedAt: START_MS, envelope });
-    expect(alice.notices as unknown[]).toEqual([{ kind: "unreadable", from: "Bob", code: "wire.malformed" }]);
+    expect(alice.notices as unknown[]).toEqual([
+      { kind: "unreadable", from: "Bob", code: "wire.malformed", mending: false },
+    ]);
   });
 });
 
@@ -286,7 +288,7 @@ test("who comes and goes is told once the roster is complete", () => {
 test("a session that ends leaves no key", () => {
   using watch = new SecretWatch();
   const party = new Party(kdc, "alice", "a").hear(presence("Bob", "b"), ATTACHED).send(1, "bob", "x");
-  party.hear(kdc.grantMessage(party.identity, bob.identity));
+  party.hear(kdc.grant(party.local, bob.local));
   expect(watch.alive().length).toBeGreaterThan(1);
   party.session[Symbol.dispose]();
   expect(watch.alive()).toEqual([]);

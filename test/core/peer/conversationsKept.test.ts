@@ -1,157 +1,150 @@
-/** Which conversations with a device are kept, which is wiped to make room, and what each holds (PROTOCOL §8.4). */
-import { describe, expect, test } from "bun:test";
-import { sealMessage, startConversation } from "../../../core/e2ee/conversation.ts";
+/** Which conversations with a device are sent in, kept, saved and dropped (PROTOCOL §9.5). */
+import { beforeEach, describe, expect, test } from "bun:test";
 import type { ConversationId } from "../../../core/ids.ts";
-import type { Granted } from "../../../core/kdc/granting.ts";
-import { CONVERSATIONS_PER_DEVICE } from "../../../core/limits.ts";
-import { wipe } from "../../../core/secret.ts";
-import { decodeAll, encodeAll } from "../../../core/wire/codec.ts";
-import { Envelope } from "../../../core/wire/endToEnd.ts";
-import { padContent } from "../../../core/wire/padding.ts";
-import { failure } from "../../support/codes.ts";
-import { quickCrypto, START_MS } from "../../support/fixedEnv.ts";
-import { Kdc, messageId, rogue } from "../../support/parties.ts";
-import { SecretWatch } from "../../support/secretWatch.ts";
+import {
+  AGREEMENT_MESSAGES,
+  AGREEMENT_MS,
+  CONVERSATIONS_PER_DEVICE,
+  TICKET_LIFETIME_MS,
+} from "../../../core/limits.ts";
+import { Conversations } from "../../../core/peer/conversations.ts";
+import { Kdc, messageId, type Rogue } from "../../support/parties.ts";
+import { changed, conversationOf, open, RoguePair } from "../../support/roguePair.ts";
 
-const TEXT = new TextEncoder().encode("text");
+let pair: RoguePair;
+let alice: Rogue;
+let bob: Rogue;
+const begin: RoguePair["begin"] = (from, to) => pair.begin(from, to);
+const sealed: RoguePair["sealed"] = (from, to, index, receivedAt) => pair.sealed(from, to, index, receivedAt);
 
-/** Alice, who asks for conversations with Bob. */
-function pair() {
-  const kdc = new Kdc();
-  const [alice, bob] = [rogue(kdc, "alice", "a"), rogue(kdc, "bob", "b")];
-  const here = alice.identity.self;
-  const there = bob.identity.self;
-  const ask = (): Granted => kdc.grant(alice.identity, bob.identity);
-  const start = (granted: Granted): ConversationId => {
-    alice.conversations.startGranted(there, granted);
-    wipe(granted.key);
-    return granted.conversation;
-  };
-  /** Bob opens what Alice says next. */
-  const say = (index: number): ConversationId => {
-    const message = messageId(index);
-    const envelope = alice.conversations.seal(there, message, TEXT);
-    bob.conversations.open({ sender: here, message, receivedAt: START_MS, envelope });
-    return decodeAll(Envelope, envelope).conversation;
-  };
-  return { alice, bob, here, there, ask, start, say };
-}
-
-test("room is made by the conversation that was used longest ago, not by the one that is in use", () => {
-  const { alice, ask, start, say } = pair();
-  // The lowest id is the one that is used: the others are begun after it, one by one.
-  const grants = Array.from({ length: 3 * CONVERSATIONS_PER_DEVICE }, ask);
-  const [used, ...others] = grants.toSorted((a, b) => (a.conversation < b.conversation ? -1 : 1));
-  if (used === undefined) throw new Error("no grant");
-  using watch = new SecretWatch();
-  start(used);
-  for (const [index, other] of others.entries()) {
-    expect(say(index)).toBe(used.conversation);
-    watch.as("alice", () => start(other));
-    expect(watch.alive("alice").length).toBe(2 * Math.min(index + 1, CONVERSATIONS_PER_DEVICE - 1));
-  }
-  expect(say(others.length)).toBe(used.conversation);
-  alice.conversations[Symbol.dispose]();
-  expect(watch.alive("alice")).toEqual([]);
+beforeEach(() => {
+  pair = new RoguePair();
+  ({ alice, bob } = pair);
 });
 
-test("a reader that was left behind does not take the same ticket again", () => {
-  const { alice, bob, here, there, ask, start } = pair();
-  const seal = (index: number) => {
-    const message = messageId(index);
-    const envelope = alice.conversations.seal(there, message, TEXT);
-    return { sender: here, message, receivedAt: START_MS, envelope };
-  };
-  // Each has a lower id than the one before it, so that it is used, and Bob hears of each once.
-  const grants = Array.from({ length: CONVERSATIONS_PER_DEVICE + 1 }, ask);
-  const firsts = grants
-    .toSorted((a, b) => (a.conversation > b.conversation ? -1 : 1))
-    .map((granted, index) => {
-      start(granted);
-      return seal(index);
-    });
-  for (const received of firsts) expect(bob.conversations.open(received)).toEqual(TEXT);
-  const again = firsts.map((received) => failure(() => bob.conversations.open(received)).code);
-  expect(again).toEqual(["ticket.reused", ...firsts.slice(1).map(() => "e2ee.replay" as const)]);
-  // The one that Bob no longer has is the one that Alice no longer has.
-  expect(bob.conversations.open(seal(firsts.length))).toEqual(TEXT);
-});
-
-test("a grant with the id of a conversation that stands takes its place, and wipes it", () => {
-  const { alice, there, ask } = pair();
-  const granted = ask();
-  using watch = new SecretWatch();
-  alice.conversations.startGranted(there, granted);
-  const before = watch.alive();
-  alice.conversations.startGranted(there, granted);
-  expect(before).toHaveLength(2);
-  expect(before.filter(({ wiped }) => !wiped)).toEqual([]);
-  expect(watch.alive()).toHaveLength(2);
-  alice.conversations.forget(there);
-  expect(watch.alive()).toEqual([]);
-  expect(granted.key.wiped).toBe(false);
-});
-
-test("a conversation holds two keys on each side, however much is said in it", () => {
-  const { alice, bob, here, there, ask, start, say } = pair();
-  using watch = new SecretWatch();
-  start(ask());
-  for (let index = 0; index < 5; index += 1) {
-    say(index);
-    const message = messageId(index);
-    const envelope = bob.conversations.seal(here, message, TEXT);
-    alice.conversations.open({ sender: there, message, receivedAt: START_MS, envelope });
-    expect(watch.alive()).toHaveLength(4);
-  }
-  alice.conversations.forget(there);
-  bob.conversations.forget(here);
-  expect(watch.count).toBeGreaterThan(50);
-  expect(watch.alive()).toEqual([]);
-});
-
-describe("a message that opens, but is not padded as it should be", () => {
-  /** What Alice's device would send if it did not pad, as message 0 and then as message 1. */
-  function unpadded() {
-    const { alice, bob, here, there, ask } = pair();
-    const { conversation, key, ticket } = ask();
-    const { realm } = alice.identity;
-    let ends = startConversation(quickCrypto, key, { realm, id: conversation, asker: here, peer: there }, "asker");
-    const next = (plaintext: Uint8Array) => {
-      const message = messageId(ends.sending.number);
-      const { number, sealed, next } = sealMessage(quickCrypto, ends, message, plaintext);
-      const receive = (): Uint8Array => {
-        const envelope = encodeAll(Envelope, { version: 1, conversation, number, ticket, sealed });
-        return bob.conversations.open({ sender: here, message, receivedAt: START_MS, envelope });
-      };
-      const commit = (): void => {
-        ends = next;
-      };
-      return { receive, commit };
-    };
-    return { bob, here, next };
-  }
-
-  test("opens no conversation, and its ticket is not used up", () => {
-    const { bob, here, next } = unpadded();
-    const bad = next(TEXT);
-    using watch = new SecretWatch();
-    expect(failure(bad.receive).code).toBe("wire.malformed");
-    expect(bob.conversations.has(here)).toBe(false);
-    expect(watch.count).toBeGreaterThan(5);
-    expect(watch.alive()).toEqual([]);
-    expect(next(padContent(TEXT)).receive()).toEqual(TEXT);
+describe("which one is sent in", () => {
+  test("when both begin at once: the one with the lower id, on both sides, and the other is gone a while after both have sent in it", () => {
+    for (let round = 0; round < 8; round += 1) {
+      const ids = [begin(), begin(bob, alice)];
+      const winner = ids.toSorted()[0] as ConversationId;
+      const [toBob, toAlice] = [sealed(alice, bob, 1), sealed(bob, alice, 2)];
+      expect([open(bob, toBob), open(alice, toAlice)]).toEqual(["opened", "opened"]);
+      for (let i = 3; i < 7; i += 1) {
+        const [from, to] = i % 2 === 0 ? [alice, bob] : [bob, alice];
+        const received = sealed(from, to, i);
+        expect(conversationOf(received)).toBe(winner);
+        expect(open(to, received)).toBe("opened");
+      }
+      const loser = ids.find((id) => id !== winner);
+      const late = changed(toBob, () => ({ conversation: loser as ConversationId, opening: new Uint8Array(0) }));
+      expect(open(bob, late)).not.toBe("e2ee.noConversation"); // something may still be on its way in it
+      pair.kdc.env.now += TICKET_LIFETIME_MS;
+      expect(open(bob, sealed(alice, bob, 7))).toBe("opened");
+      expect(open(bob, late)).toBe("e2ee.noConversation");
+      alice.conversations.forget(bob.local.self);
+      bob.conversations.forget(alice.local.self);
+    }
   });
 
-  test("changes nothing in one that stands", () => {
-    const { next } = unpadded();
-    const first = next(padContent(TEXT));
-    first.receive();
-    first.commit();
-    const bad = next(TEXT);
-    using watch = new SecretWatch();
-    expect(failure(bad.receive).code).toBe("wire.malformed");
-    expect(watch.count).toBeGreaterThan(2);
-    expect(watch.alive()).toEqual([]);
-    expect(next(padContent(TEXT)).receive()).toEqual(TEXT);
+  test("a new agreement takes the place of the last one, whatever its id; what was on its way in that is read", () => {
+    for (let round = 0; round < 8; round += 1) {
+      begin();
+      const late = sealed(alice, bob, 20 * round + 1);
+      const second = begin(bob, alice);
+      const answer = sealed(bob, alice, 20 * round + 2);
+      expect(open(alice, answer)).toMatch("opened");
+      expect(open(bob, late)).toBe("opened");
+      expect([conversationOf(sealed(bob, alice, 20 * round + 3)), second]).toContain(second);
+    }
+  });
+
+  test("one that is a week old, or has a thousand messages, is not sent in, and still read", () => {
+    begin();
+    expect(open(bob, sealed(alice, bob, 1))).toBe("opened");
+    const late = sealed(alice, bob, 2);
+    pair.kdc.env.now += AGREEMENT_MS - 1;
+    expect(alice.conversations.canSend(bob.local.self)).toBe(true);
+    pair.kdc.env.now += 1;
+    expect(alice.conversations.canSend(bob.local.self)).toBe(false);
+    expect(open(bob, late)).toBe("opened");
+    begin();
+    for (let i = 0; i < AGREEMENT_MESSAGES - 1; i += 1) sealed(alice, bob, 10 + i);
+    expect(alice.conversations.canSend(bob.local.self)).toBe(true);
+    sealed(alice, bob, 9);
+    expect(alice.conversations.canSend(bob.local.self)).toBe(false);
+  });
+
+  test("none that was retired, until the peer says something in it", () => {
+    begin();
+    open(bob, sealed(alice, bob, 1));
+    alice.conversations.retire(bob.local.self);
+    expect(alice.conversations.canSend(bob.local.self)).toBe(false);
+    expect(open(alice, sealed(bob, alice, 2))).toBe("opened");
+    expect(alice.conversations.canSend(bob.local.self)).toBe(true);
+  });
+
+  test("none under an identity key that is not the pinned one", () => {
+    begin();
+    open(bob, sealed(alice, bob, 1));
+    const { user } = bob.local.self;
+    const other = new Kdc();
+    const { signed, account } = other.renew(user);
+    const introduction = { user, identityKey: account.identityKey, devices: signed };
+    const met = alice.local.contacts.judge(introduction);
+    alice.local.contacts.keep(introduction, met);
+    expect(met.trust).toBe("changed");
+    expect(alice.conversations.canSend(bob.local.self)).toBe(false);
+  });
+});
+
+test(`more than ${CONVERSATIONS_PER_DEVICE} with one device are not kept: the one goes that was used longest ago`, () => {
+  const first = begin();
+  const early = sealed(alice, bob, 1);
+  expect(open(bob, early)).toBe("opened");
+  for (let i = 0; i < CONVERSATIONS_PER_DEVICE; i += 1) {
+    begin();
+    expect(open(bob, sealed(alice, bob, i + 2))).toBe("opened");
+  }
+  expect(conversationOf(early)).toBe(first);
+  expect(open(bob, early)).toBe("ticket.reused");
+});
+
+describe("what was saved", () => {
+  /** Bob's conversations as another run of his client finds them. */
+  function resumed(restored = false): Rogue {
+    const { state } = bob.local;
+    const saved = new Map<string, Uint8Array>();
+    for (const [name, bytes] of writes) if (bytes !== null) saved.set(name, bytes);
+    const conversations = new Conversations(bob.local);
+    conversations.restore(state.load(saved), restored);
+    return { local: bob.local, conversations };
+  }
+  const writes = new Map<string, Uint8Array | null>();
+
+  test("goes on, skipped messages and used tickets included", () => {
+    begin();
+    const first = sealed(alice, bob, 1);
+    const [second, third] = [sealed(alice, bob, 2), sealed(alice, bob, 3)];
+    expect(open(bob, first)).toBe("opened");
+    expect(open(bob, third)).toBe("opened");
+    writes.clear();
+    for (const [name, bytes] of bob.local.state.takeWrites()) writes.set(name, bytes);
+    const again = resumed();
+    expect(again.conversations.hasRead(alice.local.self, messageId(3))).toBe(true);
+    expect(open(again, second)).toBe("opened");
+    expect(open(again, second)).toBe("e2ee.replay");
+    expect(open(alice, sealed(again, alice, 4))).toBe("opened");
+  });
+
+  test("does not go on when it is older than what the server has seen; its tickets stay used", () => {
+    begin();
+    const first = sealed(alice, bob, 1);
+    expect(open(bob, first)).toBe("opened");
+    writes.clear();
+    for (const [name, bytes] of bob.local.state.takeWrites()) writes.set(name, bytes);
+    const again = resumed(true);
+    expect(again.conversations.canSend(alice.local.self)).toBe(false);
+    expect(open(again, first)).toBe("ticket.reused");
+    expect(open(again, sealed(alice, bob, 2))).toBe("ticket.reused");
   });
 });

@@ -32,7 +32,12 @@ function begin(peer: RawPeer, name = "alice"): void {
 
 function quickKe1(peer: RawPeer, user: UserName): Uint8Array {
   using password = Secret.take(utf8("a wrong one"));
-  const context = { user, realm: realm.keys.realm, handshakeHash: peer.channel.handshakeHash };
+  const context = {
+    user,
+    realm: realm.keys.realm,
+    handshakeHash: peer.channel.handshakeHash,
+    purpose: "login",
+  } as const;
   const { ke1, state } = startLogin(bench.env, context, password);
   wipe(state);
   return ke1;
@@ -152,7 +157,7 @@ describe("who has to work first", () => {
       solution: { kind: "solution", nonce: new Uint8Array(8) },
       loginStart: { kind: "loginStart", user: parseUserName("alice"), ke1 },
       loginFinish: { kind: "loginFinish", ke3: new Uint8Array(64) },
-      attach: { kind: "attach", device: peer.device, ticketKey: peer.ticketKey.publicKey },
+      attach: { kind: "attach", device: peer.device, logins: 1 },
     } as const;
     peer.raw(peer.channel.sealPadded(clientFrames.encode(messages[kind])));
     expect(bench.endOf(peer)).toBe("state.unexpected");

@@ -4,6 +4,7 @@ import { parseUserName } from "../../../core/name.ts";
 import type { ConnectionId } from "../../../core/peer/online.ts";
 import { Outgoing } from "../../../core/peer/outgoing.ts";
 import { Secret } from "../../../core/secret.ts";
+import { bundle } from "../../support/frozenFrames.ts";
 
 const [one, two] = [1 as ConnectionId, 2 as ConnectionId];
 const user = parseUserName("alice");
@@ -33,6 +34,7 @@ test("a frame that holds a key is wiped when it has been handed over, and no oth
     conversation,
     key,
     ticket: new Uint8Array(9),
+    bundle,
   };
   outgoing.sendKey(one, grant as Parameters<Outgoing["sendKey"]>[1]);
   outgoing.send(one, { kind: "attached", name: "Alice" });

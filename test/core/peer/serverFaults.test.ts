@@ -4,8 +4,8 @@ import type { DeviceId, MessageId } from "../../../core/ids.ts";
 import { Client } from "../../../core/peer/client.ts";
 import type { ConnectionId } from "../../../core/peer/online.ts";
 import { Secret } from "../../../core/secret.ts";
+import type { PinName } from "../../../core/wire/account.ts";
 import { type ClientMessage, serverFrames } from "../../../core/wire/messages.ts";
-import { quickCrypto } from "../../support/fixedEnv.ts";
 import { registerAll, testRealm } from "../../support/realm.ts";
 import { type RawPeer, runNow, ScriptedServer } from "../../support/scriptedPeers.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
@@ -65,7 +65,7 @@ describe("replay", () => {
     alice.shake();
     alice.login("alice");
     alice.attach();
-    expect(sent).toHaveLength(4);
+    expect(sent).toHaveLength(6);
     const thief = bench.connect();
     thief.raw(sent[0] ?? new Uint8Array(0));
     expect(thief.records).toHaveLength(1);
@@ -117,11 +117,7 @@ describe("a record that is not the next one of this channel ends it, and the ser
 });
 
 describe("what is sealed, and yet not to be said", () => {
-  const attach = {
-    kind: "attach",
-    device,
-    ticketKey: quickCrypto.dhKey(new Uint8Array(32).fill(3)).publicKey,
-  } as const;
+  const attach = { kind: "attach", device, logins: 1 } as const;
   const requests: readonly ClientMessage[] = [
     attach,
     { kind: "ticketRequest", user: users.keys().next().value as never, device },
@@ -130,21 +126,33 @@ describe("what is sealed, and yet not to be said", () => {
     { kind: "logout" },
     { kind: "loginFinish", ke3: new Uint8Array(64) },
   ];
-  test.each(requests)("$kind before a login", (request) => {
+  const empty = new Uint8Array(0);
+  const ofAccounts: readonly ClientMessage[] = [
+    { kind: "putWraps", identityKey: new Uint8Array(32), accountWrap: empty, recoveryWrap: empty },
+    { kind: "putDevices", devices: { list: empty, signature: new Uint8Array(64) } },
+    { kind: "putPrekeys", device, signed: null, oneTime: [] },
+    { kind: "putPin", pin: { name: "1".repeat(32) as PinName, version: 1, sealed: empty } },
+    { kind: "passwordStart", ke1: new Uint8Array(96), request: new Uint8Array(32) },
+    { kind: "passwordFinish", ke3: new Uint8Array(64), record: new Uint8Array(192), accountWrap: empty },
+  ];
+  test.each([...requests, ...ofAccounts])("$kind before a login", (request) => {
     const peer = bench.connect();
     peer.shake();
     peer.padded(request);
     expect(peer.goodbye()).toBe("state.unexpected");
   });
 
-  test.each(requests.slice(1))("$kind after a proof and before the device is attached", (request) => {
-    const peer = bench.connect();
-    peer.shake();
-    peer.login("alice");
-    peer.send(request, attach);
-    expect(peer.goodbye()).toBe("state.unexpected");
-    expect(bench.server.online.devices).toBe(0);
-  });
+  test.each(requests.slice(1).filter(({ kind }) => kind !== "logout"))(
+    "$kind after a proof and before the device is attached",
+    (request) => {
+      const peer = bench.connect();
+      peer.shake();
+      peer.login("alice");
+      peer.send(request, attach);
+      expect(peer.goodbye()).toBe("state.unexpected");
+      expect(bench.server.online.devices).toBe(0);
+    },
+  );
 
   const loginStart = { kind: "loginStart", user: "alice" as never, ke1: new Uint8Array(96) } as const;
   test.each<ClientMessage>([attach, loginStart, { kind: "loginFinish", ke3: new Uint8Array(64) }])(
@@ -176,7 +184,7 @@ describe("what is sealed, and yet not to be said", () => {
   });
 
   const junk: readonly (readonly [string, Uint8Array])[] = [
-    ["an unknown type", Uint8Array.of(8, 0, 0)],
+    ["an unknown type", Uint8Array.of(17, 0, 0)],
     ["the server's type", serverFrames.encode({ kind: "goodbye", reason: 1, waitSeconds: 0 })],
     ["type 255", Uint8Array.of(255, 0, 0)],
     ["half a header", Uint8Array.of(7, 0)],
@@ -237,6 +245,7 @@ describe("the driver's word", () => {
     const secret = Secret.take(new Uint8Array(1));
     const client = new Client(bench.env, {
       ...{ realm: id, serverPublicKey: staticKey.publicKey, user: alice.user, password: secret },
+      ...{ stored: null, interactive: false, temporary: false, attach: true },
     });
     client.handle({ kind: "connected" });
     const [hello] = client.handle(runNow(bench.env, { op: "kemGenerate" }) as never);

@@ -101,7 +101,7 @@ test("a new user is shown to all and can log in at once", async () => {
   const bob = bench.attached("bob");
   bob.take();
   const record = await realm.record("Zoe", passwordOf("zoe"));
-  const now = new Map(users).set(parseUserName("zoe"), { name: "Zoe", active: true, record, epoch: 1 });
+  const now = new Map(users).set(parseUserName("zoe"), { name: "Zoe", active: true, record, epoch: 1, initial: false });
   bench.handle({ kind: "users", users: now });
   expect(bob.take() as unknown[]).toEqual([{ kind: "presence", name: "Zoe", devices: [] }]);
   expect(bench.endOf(bench.attached("zoe"))).toBeUndefined();

@@ -1,12 +1,14 @@
 import { expect, test } from "bun:test";
 import { parseUserName } from "../../../core/name.ts";
-import { Client, type ClientEffect } from "../../../core/peer/client.ts";
+import { Client } from "../../../core/peer/client.ts";
+import type { ClientEffect } from "../../../core/peer/clientEvents.ts";
 import type { ConnectionId } from "../../../core/peer/online.ts";
 import { Server } from "../../../core/peer/server.ts";
 import type { ServerEvent } from "../../../core/peer/serverEvents.ts";
 import { Secret } from "../../../core/secret.ts";
-import { answerOf } from "../../support/answers.ts";
+import { answerOf, storedOf } from "../../support/answers.ts";
 import { fixedEnv, quickCrypto } from "../../support/fixedEnv.ts";
+import { MemoryStore } from "../../support/memoryStore.ts";
 import { passwordOf, registerAll, testRealm } from "../../support/realm.ts";
 import { runNow } from "../../support/scriptedPeers.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
@@ -23,12 +25,16 @@ function loggedIn(watch: SecretWatch, seed = "session key") {
   const password = Secret.take(new TextEncoder().encode(passwordOf("alice")));
   const user = parseUserName("alice");
   const serverPublicKey = realm.keys.staticKey.publicKey;
-  const client = new Client(env, { realm: realm.keys.realm, serverPublicKey, user, password });
+  const client = new Client(env, {
+    ...{ realm: realm.keys.realm, serverPublicKey, user, password },
+    ...{ stored: null, interactive: false, temporary: false, attach: true },
+  });
+  const store = new MemoryStore();
   const atServer = (event: ServerEvent): void => {
     for (const effect of watch.as("server", () => server.handle(event))) {
       if (effect.kind === "transmit") atClient(client.handle.bind(client, { kind: "frame", bytes: effect.bytes }));
       if (effect.kind === "compute") atServer({ ...runNow(env, effect.job), connection } as ServerEvent);
-      const answer = answerOf(effect);
+      const answer = answerOf(effect) ?? storedOf(effect, store);
       if (answer !== null) atServer(answer);
     }
   };

@@ -10,7 +10,7 @@ import { FRAME_HEADER_BYTES, PADDING_TYPE, wipeMessage } from "../../../core/wir
 import { clientFrames, type ServerMessage, serverFrames } from "../../../core/wire/messages.ts";
 import { padRecord } from "../../../core/wire/records.ts";
 import { codeOr } from "../../support/codes.ts";
-import { device, FROZEN_FRAMES, frozenFrame, hex, message, SIDES, user } from "../../support/frozenFrames.ts";
+import { bundle, device, FROZEN_FRAMES, frozenFrame, hex, message, SIDES, user } from "../../support/frozenFrames.ts";
 import { anyMessage, laidOpen } from "../../support/messages.ts";
 import { mutate } from "../../support/mutate.ts";
 import { SecretWatch } from "../../support/secretWatch.ts";
@@ -94,7 +94,7 @@ test("wipeMessage wipes what a message holds of secrets, and no more", () => {
   const key = Secret.copy(new Uint8Array(32).fill(1));
   const ticket = Uint8Array.of(7);
   const conversation = "00000000000000000000000000000000" as ConversationId;
-  wipeMessage({ kind: "grant", user, device, conversation, key, ticket } satisfies ServerMessage);
+  wipeMessage({ kind: "grant", user, device, conversation, key, ticket, bundle } satisfies ServerMessage);
   expect(key.wiped).toBe(true);
   expect(ticket).toEqual(Uint8Array.of(7));
 });

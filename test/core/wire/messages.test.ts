@@ -1,12 +1,29 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { concat, u16, utf8 } from "../../../core/bytes.ts";
-import { DH_BYTES, KEY_BYTES } from "../../../core/crypto/provider.ts";
+import {
+  DH_BYTES,
+  KEM_CIPHERTEXT_BYTES,
+  KEM_PUBLIC_BYTES,
+  KEY_BYTES,
+  SIGN_KEY_BYTES,
+  SIGNATURE_BYTES,
+} from "../../../core/crypto/provider.ts";
 import { ERRORS, type ErrorCode } from "../../../core/errors.ts";
-import { CONVERSATION_ID_BYTES, DEVICE_ID_BYTES, NAME_MAX_BYTES, TICKET_MAX_BYTES } from "../../../core/limits.ts";
+import {
+  CONVERSATION_ID_BYTES,
+  DEVICE_ID_BYTES,
+  DEVICE_LIST_MAX_BYTES,
+  ENVELOPE_MAX_BYTES,
+  NAME_MAX_BYTES,
+  OPENING_MAX_BYTES,
+  PREKEY_BYTES,
+  TICKET_MAX_BYTES,
+} from "../../../core/limits.ts";
 import { KE1_BYTES, KE2_BYTES, KE3_BYTES } from "../../../core/opaque/messages.ts";
+import { Bundle, DeviceList, Prekey, SignedPrekey } from "../../../core/wire/account.ts";
 import { decodeAll, encodeAll } from "../../../core/wire/codec.ts";
-import { TicketBody } from "../../../core/wire/endToEnd.ts";
+import { Envelope, Opening, TicketBody } from "../../../core/wire/endToEnd.ts";
 import { FRAME_HEADER_BYTES, PADDING_TYPE } from "../../../core/wire/frames.ts";
 import {
   CLIENT_MESSAGES,
@@ -45,6 +62,13 @@ describe("type numbers", () => {
       [7, "logout"],
       [8, "solution"],
       [9, "guessesSeen"],
+      [10, "createAccount"],
+      [11, "putWraps"],
+      [12, "putDevices"],
+      [13, "putPrekeys"],
+      [14, "putPin"],
+      [15, "passwordStart"],
+      [16, "passwordFinish"],
       [64, "loginResponse"],
       [65, "presence"],
       [66, "unregistered"],
@@ -57,6 +81,14 @@ describe("type numbers", () => {
       [73, "goodbye"],
       [74, "puzzle"],
       [75, "guesses"],
+      [76, "account"],
+      [77, "pins"],
+      [78, "devices"],
+      [79, "pinStands"],
+      [80, "prekeysLow"],
+      [81, "passwordResponse"],
+      [82, "passwordResult"],
+      [83, "wrapsStand"],
     ]);
     expect(new Set(numbers.map(([type]) => type)).size).toBe(numbers.length);
     expect(PADDING_TYPE).toBe(0);
@@ -122,11 +154,22 @@ test("fields are as long as what they carry", () => {
   expect(loginStart.codec.maxBytes).toBe(name + KE1_BYTES);
   expect(loginResponse.codec.maxBytes).toBe(KE2_BYTES);
   expect(loginFinish.codec.maxBytes).toBe(KE3_BYTES);
-  expect(attach.codec.maxBytes).toBe(DEVICE_ID_BYTES + DH_BYTES);
+  expect(attach.codec.maxBytes).toBe(DEVICE_ID_BYTES + 4);
   const conversation = CONVERSATION_ID_BYTES + KEY_BYTES;
-  expect(grant.codec.maxBytes).toBe(name + DEVICE_ID_BYTES + conversation + 2 + TICKET_MAX_BYTES);
-  const addresses = 2 * (name + DEVICE_ID_BYTES);
-  expect(TicketBody.maxBytes).toBe(1 + conversation + addresses + 8 + 8);
+  const ticket = 2 + TICKET_MAX_BYTES;
+  expect(grant.codec.maxBytes).toBe(name + DEVICE_ID_BYTES + conversation + ticket + Bundle.maxBytes);
+  const parties = 2 * (name + DEVICE_ID_BYTES + SIGN_KEY_BYTES);
+  expect(TicketBody.maxBytes).toBe(1 + conversation + parties + 8 + 8);
+  const keys = DH_BYTES + KEM_PUBLIC_BYTES;
+  expect(PREKEY_BYTES).toBe(1 + DEVICE_ID_BYTES + 4 + keys + 8);
+  expect(Prekey.maxBytes).toBe(PREKEY_BYTES);
+  expect(SignedPrekey.maxBytes).toBe(4 + PREKEY_BYTES + SIGNATURE_BYTES);
+  expect(DeviceList.maxBytes).toBe(DEVICE_LIST_MAX_BYTES);
+  const listed = 2 + DEVICE_LIST_MAX_BYTES + SIGNATURE_BYTES;
+  const opening = ticket + SIGN_KEY_BYTES + listed + DH_BYTES + 4 + 4 + KEM_CIPHERTEXT_BYTES;
+  expect(Opening.maxBytes).toBe(opening);
+  expect(opening).toBeLessThanOrEqual(OPENING_MAX_BYTES);
+  expect(Envelope.maxBytes).toBeLessThanOrEqual(ENVELOPE_MAX_BYTES);
 });
 
 describe("fields at their edges", () => {

@@ -1,61 +1,6 @@
 import { describe, expect, spyOn, test } from "bun:test";
-import { PassThrough } from "node:stream";
-import { Screen } from "../../../../cmd/client/tui/screen.ts";
-import { Prompter } from "../../../../cmd/host/prompt.ts";
-import { recordedIo } from "../../../support/io.ts";
-import { PaperStream } from "../../../support/paper.ts";
-import { Watched } from "../../../support/programs.ts";
-
-interface Options {
-  readonly columns?: number;
-  readonly rows?: number;
-  /** Whether a person sits at stdin. */
-  readonly person?: boolean;
-  /** Whether the output is a terminal. */
-  readonly terminal?: boolean;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
-/** A screen on a stand-in for a terminal, and all that happened. */
-function open({ columns = 40, rows = 12, person = true, terminal = true, env = {} }: Options = {}) {
-  const raw: boolean[] = [];
-  const stdin = Object.assign(new PassThrough(), { setRawMode: (on: boolean) => raw.push(on) });
-  const output = new PaperStream(columns, rows);
-  if (!terminal) Object.assign(output, { isTTY: undefined });
-  const io = { ...recordedIo("/", { env }), stdin, isTTY: person };
-  const watched = new Watched();
-  const happened: string[] = [];
-  const happen = (what: string): void => {
-    happened.push(what);
-    watched.wake();
-  };
-  output.onShown = () => watched.wake();
-  const interrupted = (): void => happen("interrupted before");
-  const prompter = new Prompter({ input: stdin, output: io.stderr, terminal: person, interrupted });
-  const screen = new Screen(io, prompter, output, {
-    line: happen,
-    end: () => happen("END"),
-    interrupt: () => happen("INTERRUPT"),
-  });
-  const shown = (): readonly string[] => output.paper.rows.map((row) => row.trimEnd());
-  const shows = (wanted: readonly string[]): Promise<unknown> =>
-    watched.until(
-      () => JSON.stringify(shown()) === JSON.stringify(wanted) || null,
-      () => `${JSON.stringify(wanted, null, 1)}; it shows ${JSON.stringify(shown(), null, 1)}`,
-      2000,
-    );
-  const until = (...wanted: readonly string[]): Promise<unknown> =>
-    watched.until(
-      () => JSON.stringify(happened) === JSON.stringify(wanted) || null,
-      () => `${JSON.stringify(wanted)}; there was ${JSON.stringify(happened)}`,
-      2000,
-    );
-  /** Key by key, as a person does. */
-  const type = (text: string): void => {
-    for (const key of text) stdin.write(key);
-  };
-  return { screen, output, stdin, type, raw, shows, until };
-}
+import type { PassThrough } from "node:stream";
+import { openScreen as open } from "../../../support/openScreen.ts";
 
 const CTRL = { c: "\u0003", d: "\u0004", a: "\u0001", e: "\u0005", z: "\u001a" };
 const UP = "\u001b[A";

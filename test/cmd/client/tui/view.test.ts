@@ -29,6 +29,7 @@ const MESSAGE: MessageNotice = {
   device: "00".repeat(8) as DeviceId,
   to: "Alice",
   own: false,
+  trust: "pinned",
   sentAt: 0,
   receivedAt: 0,
   text: "hi",

@@ -1,5 +1,5 @@
 /**
- * Which passwords `server user add|passwd` refuses, unless the operator insists (`--weak`).
+ * Which passwords `server user add|passwd` and the client refuse, unless whoever sets one insists (`--weak`).
  *
  * The password is the one thing a user has, and all that stands between an account and a thief of every key of the
  * server, who still pays an Argon2id for each guess (THREAT_MODEL §3.6). So what is guessed first is refused: what is
@@ -27,11 +27,15 @@ const COMMON_COUNT = 10_000;
 /** The import's attribute makes it the path of a file within the executable, which is read only when it is needed. */
 const COMMON_FILE = String(COMMON);
 
-/** @throws password.weak with one line that says why and what to do, and nothing of the password; borrows it */
-export async function expectStrong(password: Secret, user: UserName): Promise<void> {
+/** @throws password.weak with one line that says why and what to do, and nothing of the password, which is borrowed. `otherwise` ends it */
+export async function expectStrong(
+  password: Secret,
+  user: UserName,
+  otherwise = ", or insist with --weak",
+): Promise<void> {
   const list: readonly string[] = await Bun.file(COMMON_FILE).json();
   const weakness = password.use((bytes) => weaknessOf(bytes, user, list.slice(0, COMMON_COUNT)));
-  if (weakness !== null) throw new CodedError("password.weak", `this password is ${weakness}, or insist with --weak`);
+  if (weakness !== null) throw new CodedError("password.weak", `this password is ${weakness}${otherwise}`);
 }
 
 function weaknessOf(bytes: Uint8Array, user: UserName, common: readonly string[]): string | null {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { normalizePassword } from "../../../cmd/host/password.ts";
-import { expectStrong } from "../../../cmd/server/passwordPolicy.ts";
+import { expectStrong } from "../../../cmd/host/passwordPolicy.ts";
 import { CodedError } from "../../../core/errors.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { DEMO_USERS } from "../../support/demoRealm.ts";

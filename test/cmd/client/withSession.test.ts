@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import type { SignInOptions } from "../../../cmd/client/commandLine.ts";
-import { withConnection } from "../../../cmd/client/signIn.ts";
+import { withSession } from "../../../cmd/client/signIn.ts";
 import { rejection } from "../../support/codes.ts";
 import { Heard, LocalRealm, worldOf } from "../../support/localRealm.ts";
 import { type PersonIo, personIo } from "../../support/personIo.ts";
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => realm[Symbol.asyncDispose]());
 
-const NOTHING: SignInOptions = { config: undefined, user: undefined, password: {} };
+const NOTHING: SignInOptions = { config: undefined, user: undefined, state: "none", password: {} };
 const person = (): PersonIo => personIo(realm.folder.path);
 const how = (mayAsk = true) => ({ mayAsk, events: new Heard() });
 const loggedOut = (): boolean => realm.rig.driver.online.devices === 0;
@@ -20,7 +20,7 @@ const loggedOut = (): boolean => realm.rig.driver.online.devices === 0;
 test("leaves stdin alone when nothing has to be asked, and logs out", async () => {
   const world = realm.world("Bob", { typed: "not for us" });
   let inside = 0;
-  const code = await withConnection(NOTHING, world, how(), () => {
+  const code = await withSession(NOTHING, world, how(), () => {
     inside = realm.rig.driver.online.devices;
     return 0;
   });
@@ -33,7 +33,7 @@ test("gives the terminal back before it begins", async () => {
   const io = person();
   io.type(`Bob\r${passwordOf("Bob")}\r`);
   const raw = await new Promise((resolve) => {
-    void withConnection(NOTHING, worldOf(io, realm.env()), how(), () => {
+    void withSession(NOTHING, worldOf(io, realm.env()), how(), () => {
       resolve([...io.raw]);
       return 0;
     });
@@ -44,7 +44,7 @@ test("gives the terminal back before it begins", async () => {
 
 test("logs out when it fails", async () => {
   const fault = new RangeError("ours");
-  const failing = withConnection(NOTHING, realm.world("Bob"), how(), () => Promise.reject(fault));
+  const failing = withSession(NOTHING, realm.world("Bob"), how(), () => Promise.reject(fault));
   expect(await failing.catch((error) => error)).toBe(fault);
   expect(loggedOut()).toBe(true);
 });
@@ -52,7 +52,7 @@ test("logs out when it fails", async () => {
 test("is interrupted while it works, and logs out", async () => {
   const world = realm.world("Bob");
   const error = await rejection(
-    withConnection(NOTHING, world, how(), () => {
+    withSession(NOTHING, world, how(), () => {
       world.interrupt.fire();
       return new Promise(() => {});
     }),
@@ -63,7 +63,7 @@ test("is interrupted while it works, and logs out", async () => {
 test("is interrupted while a question is open, and gives the terminal back", async () => {
   const io = person();
   const world = worldOf(io, realm.env());
-  const failing = withConnection(NOTHING, world, how(), () => 0);
+  const failing = withSession(NOTHING, world, how(), () => 0);
   await io.asked("Name: ");
   world.interrupt.fire();
   expect((await rejection(failing)).code).toBe("host.interrupted");

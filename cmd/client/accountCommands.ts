@@ -1,0 +1,131 @@
+/** The commands of the chat about keys, devices and the account. Those about the account are for whoever owns the connection. */
+import { CodedError } from "../../core/errors.ts";
+import { parseUserName, type UserName } from "../../core/name.ts";
+import { wipe } from "../../core/secret.ts";
+import { normalizePassword } from "../host/password.ts";
+import { printable } from "../host/printable.ts";
+import { askOwnPassword } from "./accountQuestions.ts";
+import type { AccountAction } from "./commands.ts";
+import { Connection } from "./connection.ts";
+import { deviceLines, findDevice } from "./devices.ts";
+import type { Session } from "./session.ts";
+import type { Screen } from "./tui/screen.ts";
+import { changedLines, comparisonLines } from "./verification.ts";
+
+export interface AccountCommandParts {
+  readonly session: Session;
+  readonly screen: Pick<Screen, "print" | "asking" | "full">;
+  readonly look: { readonly utf8: boolean };
+  /** Which new key of a user was shown last, as a fingerprint: only that one can be accepted. */
+  readonly shownKeys: Map<UserName, string>;
+  readonly tell: (text: string) => void;
+  readonly warn: (text: string) => void;
+}
+
+/** Does what `action` asks for, and says what came of it. */
+export async function runAccountCommand(action: AccountAction, parts: AccountCommandParts): Promise<void> {
+  try {
+    switch (action.kind) {
+      case "verify":
+        await verify(action, parts);
+        break;
+      case "accept":
+        await accept(action, parts);
+        break;
+      case "devices":
+        devices(action, parts);
+        break;
+      case "passwd":
+        await changePassword(parts);
+        break;
+      case "recovery":
+        ownConnection(parts.session).say({ kind: "newRecoveryCode" });
+        break;
+    }
+  } catch (error) {
+    if (!(error instanceof CodedError)) throw error;
+    parts.warn(error.detail === "" ? "nothing was changed" : error.detail);
+  }
+}
+
+async function verify(
+  { user, yes }: Extract<AccountAction, { kind: "verify" }>,
+  parts: AccountCommandParts,
+): Promise<void> {
+  const name = parseUserName(user);
+  const comparison = await parts.session.comparisonOf(name);
+  if (comparison === null) {
+    parts.warn(unseen(name, parts.session));
+  } else if (yes === null || comparison.changed !== null) {
+    const lines = comparisonLines(comparison, parts.look, `/verify ${comparison.name} yes`);
+    parts.screen.print(...lines.map((line) => `  ${line}`));
+  } else {
+    parts.session.verify(name, yes);
+    parts.tell(`${printable(comparison.name)} is ${yes ? "verified" : "no longer marked as verified"}`);
+  }
+}
+
+async function accept(
+  { user, yes }: Extract<AccountAction, { kind: "accept" }>,
+  parts: AccountCommandParts,
+): Promise<void> {
+  const name = parseUserName(user);
+  const comparison = await parts.session.comparisonOf(name);
+  if (comparison === null) parts.warn(unseen(name, parts.session));
+  else if (comparison.changed === null) parts.tell(`the identity key of ${printable(comparison.name)} has not changed`);
+  else if (!yes || parts.shownKeys.get(name) !== comparison.changed) {
+    // A server can put yet another key in place while the user compares the one that was shown.
+    parts.shownKeys.set(name, comparison.changed);
+    const lines = changedLines(printable(comparison.name), comparison.fingerprint, comparison.changed);
+    parts.screen.print(...lines.map((line) => `  ${line}`));
+  } else {
+    parts.session.accept(name);
+    parts.tell(
+      `the new identity key of ${printable(comparison.name)} is accepted; /verify ${printable(comparison.name)} compares it`,
+    );
+  }
+}
+
+function unseen(name: UserName, { roster }: Session): string {
+  const found = roster.get(name);
+  if (found === undefined) return `there is no user ${name}`;
+  return `you have not talked with ${printable(found.name)} yet: the first message brings the key`;
+}
+
+function devices(
+  { remove }: Extract<AccountAction, { kind: "devices" }>,
+  { session, screen, tell }: AccountCommandParts,
+): void {
+  const connection = ownConnection(session);
+  if (remove === null) {
+    screen.print(...deviceLines(connection.devices).map((line) => `  ${line}`));
+    return;
+  }
+  const device = findDevice(connection.devices, remove);
+  connection.say({ kind: "removeDevices", devices: [device] });
+  tell(`${device} is removed from your devices`);
+}
+
+async function changePassword({ session, screen, tell }: AccountCommandParts): Promise<void> {
+  const connection = ownConnection(session);
+  const user = parseUserName(session.self);
+  await screen.asking(async (prompter) => {
+    const answer = await prompter.askHidden("Your password now: ");
+    if (answer === null) throw new CodedError("password.invalid", "the password was not changed");
+    const old = normalizePassword(answer);
+    try {
+      const next = await askOwnPassword(prompter, user);
+      connection.say({ kind: "changePassword", old, next });
+      wipe(next);
+    } finally {
+      wipe(old);
+    }
+  });
+  tell("changing the password ...");
+}
+
+/** @throws usage.invalid for a session through another client */
+function ownConnection(session: Session): Connection {
+  if (session instanceof Connection) return session;
+  throw new CodedError("usage.invalid", "another client holds this device: say it there");
+}

@@ -1,0 +1,20 @@
+/**
+ * Where the server keeps accounts, devices and prekeys: what the requests do is in core/peer/store.ts. Whatever keeps them
+ * passes test/support/storeSuite.ts.
+ *
+ * Beyond what is said there: devices, prekeys and pins belong to an account, and where there is none nothing of them is
+ * kept. A prekey whose id is there replaces it, and is the newest then. Of more one-time prekeys than `ONE_TIME_PREKEYS`
+ * the oldest go, so that a device which comes back with another state is not left with those whose private halves it lacks.
+ * The bytes of a wrap, a pin or a list are not looked into.
+ */
+import type { StoreAnswer, StoreRequest } from "../../../core/peer/store.ts";
+
+/** Disposing of it runs what waits. */
+export interface Store extends AsyncDisposable {
+  /**
+   * Requests take effect one after the other, in the order of the calls. Nobody changes the bytes of a request until it is
+   * answered; those of the answer are the caller's. Resolves when what has changed will outlast a power cut.
+   * @throws file.failed when that cannot be had: nothing of it is kept; a plain `Error` when a request is a bug of ours
+   */
+  run(request: StoreRequest): Promise<StoreAnswer>;
+}

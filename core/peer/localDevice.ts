@@ -1,0 +1,29 @@
+/** This device, as everything that a session does with peers needs it. Nothing here is owned by who is given it. */
+import type { Account } from "../e2ee/account.ts";
+import type { Owner } from "../e2ee/owner.ts";
+import type { Env } from "../env.ts";
+import type { Address, DeviceId } from "../ids.ts";
+import type { Device, DeviceStanding } from "../wire/account.ts";
+import type { Contacts } from "./contacts.ts";
+import type { DeviceKeys } from "./deviceKeys.ts";
+import type { SavedState } from "./savedState.ts";
+
+export interface LocalDevice {
+  readonly env: Env;
+  readonly owner: Owner;
+  readonly self: Address;
+  /** The server's static key: 32 bytes. */
+  readonly serverPublicKey: Uint8Array;
+  readonly account: Account;
+  readonly device: DeviceKeys;
+  readonly state: SavedState;
+  readonly contacts: Contacts;
+}
+
+/** A user's own devices, and which of them this one is. */
+export interface OwnDevices {
+  readonly list: readonly Device[];
+  /** As the server has them; empty during a session. */
+  readonly standings: readonly DeviceStanding[];
+  readonly self: DeviceId | null;
+}

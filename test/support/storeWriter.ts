@@ -1,0 +1,16 @@
+/** Writes to the store of the folder in its first argument without end, and says what has been answered, until it is killed. */
+import { SqliteStore } from "../../cmd/server/store/sqlite.ts";
+import { parseUserName } from "../../core/name.ts";
+import { accountKeys, pin, requests } from "./storeRequests.ts";
+
+const [folder = "", writer = ""] = process.argv.slice(2);
+const user = parseUserName(`user${writer}`);
+const store = SqliteStore.open(folder);
+await store.run(requests.create({ user, keys: accountKeys(1) }));
+for (let number = 0; ; number += 8) {
+  const written = Array.from({ length: 8 }, async (_, at) => {
+    await store.run(requests.putPin(pin(number + at, 1), user));
+    process.stdout.write(`${number + at}\n`);
+  });
+  await Promise.all(written);
+}
