@@ -74,6 +74,8 @@ export function noticeText(notice: StatusNotice): string | null {
     case "newDevice":
       if (notice.own) return `you have a new device, ${notice.device}; /devices lists them and removes one`;
       return `${printable(notice.name)} has a new device`;
+    case "noOneTimePrekey":
+      return `${printable(notice.name)} is out of one-time keys: keep what is most secret until ${printable(notice.name)} has answered`;
     case "passwordChanged":
       return passwordText(notice);
     case "unsupported":

@@ -155,7 +155,10 @@ export class ClientSession implements Disposable {
       default:
         throw new CodedError("state.unexpected", "out of place in a session");
     }
-    if (this.#local.device.signedPrekeyIsOld(this.#local.env.nowMs())) this.#replenish(ONE_TIME_PREKEYS);
+    const { device, env, state } = this.#local;
+    if (!device.signedPrekeyIsOld(env.nowMs())) return;
+    device.forgetOldPrekeys(state, env.nowMs());
+    this.#replenish(ONE_TIME_PREKEYS);
   }
 
   /** What the user asks for. @throws text.tooLong, name.invalid, channel.exhausted, and only for a `send` */

@@ -86,6 +86,8 @@ export type StatusNotice =
   | IdentityNotice
   /** A user, perhaps this one (`own`), has a device that was not in the last list. */
   | { readonly kind: "newDevice"; readonly name: string; readonly own: boolean; readonly device: DeviceId }
+  /** A conversation with a device of that user begins without a one-time prekey: see PROTOCOL §7.3 for what that costs. */
+  | { readonly kind: "noOneTimePrekey"; readonly name: string }
   | PasswordNotice
   /** The first device of the recipient has it. */
   | { readonly kind: "delivered"; readonly id: MessageId; readonly to: string }

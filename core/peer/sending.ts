@@ -200,6 +200,9 @@ export class Sending {
     // A ticket that is not used now would be too old later.
     if (!renewing && this.#outbox.waitingFor(peer).length === 0) return false;
     conversations.begin(peer, device, grant);
+    if (grant.bundle.oneTime === null && peer.user !== local.self.user) {
+      this.#output.notices.push({ kind: "noOneTimePrekey", name: roster.nameOf(peer.user) });
+    }
     if (renewing) this.#sendAside(peer, CONTENT_RENEWAL, new Uint8Array(0));
     return true;
   }

@@ -24,7 +24,7 @@ export const GUESTS_MAX = 16;
 /** What guests hear too. */
 const SHARED: readonly Notice["kind"][] = [
   ...(["message", "presence", "unregistered", "unreadable", "unsupported"] as const),
-  ...(["identityChanged", "newDevice"] as const),
+  ...(["identityChanged", "newDevice", "noOneTimePrekey"] as const),
 ];
 
 /** What an owner needs of its connection. */

@@ -1,11 +1,12 @@
 /** A server that lies about prekeys: their signatures notice it, or their owner does (PROTOCOL §7.3). */
 import { describe, expect, test } from "bun:test";
 import type { MessageId } from "../../../core/ids.ts";
-import { PREKEY_LIFETIME_MS } from "../../../core/limits.ts";
+import { PREKEY_LIFETIME_MS, SIGNED_PREKEY_MS } from "../../../core/limits.ts";
 import type { Bundle, SignedPrekey } from "../../../core/wire/account.ts";
 import { HostileServer, type Machine } from "../../support/hostileServer.ts";
 import { noticesOf, selfOf, textsOf, toldTo } from "../../support/hostileWords.ts";
 import { invent } from "../../support/invented.ts";
+import { Place } from "../../support/places.ts";
 import { registerAll, testRealm } from "../../support/realm.ts";
 
 const realm = testRealm();
@@ -98,12 +99,31 @@ describe("prekeys", () => {
     expect(textsOf(bob)).toEqual(["first", "second"]);
   });
 
-  test("NOTHING notices that one-time prekeys are withheld: the signed one serves, and the text arrives", () => {
+  test("one-time prekeys that are withheld cannot be told from ones that are used up: the signed one serves, and both are shown", () => {
     using world = new HostileServer(realm, users);
     const [alice, bob] = [world.join("Alice"), world.join("Bob")];
     swapBundles(world, alice, (bundle) => ({ ...bundle, oneTime: null }));
     world.send(alice, "bob", "one");
     expect(textsOf(bob)).toEqual(["one"]);
     expect(noticesOf(alice, "unreadable")).toEqual([]);
+    expect(noticesOf(alice, "noOneTimePrekey") as unknown[]).toEqual([{ kind: "noOneTimePrekey", name: "Bob" }]);
+    world.send(alice, "bob", "two");
+    expect(noticesOf(alice, "noOneTimePrekey")).toHaveLength(1);
+  });
+
+  test("prekeys that are past their time are deleted by a device that never logs out", () => {
+    using world = new HostileServer(realm, users);
+    const place = new Place("alice");
+    const alice = world.join("Alice", { place });
+    const sizes: number[] = [];
+    for (let week = 0; week < 9; week += 1) {
+      const bob = world.join("Bob"); // the device hears of something
+      sizes.push(place.stored?.entries.size ?? 0);
+      world.logout(bob);
+      world.env.now += SIGNED_PREKEY_MS;
+    }
+    expect(alice.ended).toBeUndefined();
+    expect(new Set(sizes.slice(-3)).size).toBe(1);
+    expect(sizes.at(-1)).toBeGreaterThan(sizes[0] ?? 0);
   });
 });
