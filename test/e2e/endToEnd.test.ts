@@ -34,6 +34,8 @@ async function compared(chat: TerminalProgram, peer: string): Promise<{ digits: 
 
 /** One text each way, so that each knows the other's key. */
 async function acquaint(first: TerminalProgram, to: string, second: TerminalProgram, back: string): Promise<void> {
+  const there = ({ text }: TerminalProgram): boolean => new RegExp(`online: .*${to}|${to} is online`).test(text);
+  await first.until(there, `${to} there`);
   first.enter(`/msg ${to} good morning`);
   await second.shows("good morning");
   second.enter(`/msg ${back} to you too`);
