@@ -150,8 +150,10 @@ async function finish(env: Env, login: Login, ke2: Uint8Array): Promise<Enrolled
     const others = answer.filter(({ kind }) => kind !== "attach");
     if (others.length > 0) peer.send(others);
     if (attach.length === 0) continue;
+    let left = false;
     const leave = (): void => {
-      free.add(self.device);
+      if (!left) free.add(self.device); // once: another login may have it since
+      left = true;
     };
     const logOut = async (): Promise<void> => {
       await peer.logOut();
