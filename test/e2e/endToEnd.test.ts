@@ -8,7 +8,7 @@ import type { TerminalProgram } from "../support/terminal.ts";
 setDefaultTimeout(90_000);
 
 /** Changes of a password that are killed. */
-const ROUNDS = 4;
+const ROUNDS = 3;
 const GROUPS = /^ +(\d{5} \d{5} \d{5} \d{5})$/gm;
 
 let realm: RunningRealm;

@@ -14,7 +14,7 @@ const SLOW = Bun.env.SLOW === "1";
 const KINDS = [
   { name: "real", crypto: quickCrypto, runs: SLOW ? 300 : 4, steps: 3000 },
   { name: "model, long", crypto: fakeCrypto, runs: SLOW ? 400 : 8, steps: 3000 },
-  { name: "model, short", crypto: fakeCrypto, runs: SLOW ? 4000 : 80, steps: 500 },
+  { name: "model, short", crypto: fakeCrypto, runs: SLOW ? 4000 : 40, steps: 500 },
 ] as const;
 /** Seeds of one kind that run in one test. */
 const TOGETHER = 20;
