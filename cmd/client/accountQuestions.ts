@@ -30,7 +30,8 @@ export function recoveryCodeLines(code: string): readonly string[] {
     "",
     `    ${code}`,
     "",
-    "Write it down and keep it away from this machine. It is not shown again; /recovery makes another.",
+    "Write it down and keep it away from this machine. It is not shown again.",
+    "/recovery makes another, and then this one opens nothing any more.",
     "",
   ];
 }
@@ -51,7 +52,7 @@ export async function answerAccount(notice: AccountNotice, answer: AccountAnswer
         await askRecovery(answer, asker);
         break;
       case "recoveryNeeded":
-        io.stderr.write("Your password was set by the operator, and does not open your account.\n");
+        io.stderr.write("The operator has reset your password. Your recovery code opens your account again.\n");
         await askRecovery(answer, asker);
         break;
       case "opened":
@@ -72,7 +73,7 @@ async function askInitial(answer: AccountAnswer, { io, user, password, prompter,
 
 /** A new password, twice; one that is easily guessed is refused. */
 export function askOwnPassword(prompter: Prompter, user: UserName): Promise<Secret> {
-  return askNewPassword(prompter, user, (password) => expectStrong(password, user, "; choose another"));
+  return askNewPassword(prompter, user, (password) => expectStrong(password, user, ""));
 }
 
 async function askRecovery(answer: AccountAnswer, { env, io, prompter }: Asker): Promise<void> {

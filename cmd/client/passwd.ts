@@ -45,7 +45,7 @@ export async function passwd(command: PasswdCommand, { io, env, interrupt }: Wor
       command.newPasswordFile === null
         ? await askOwnPassword(prompter, user)
         : readNew(command.newPasswordFile, io.cwd);
-    if (command.newPasswordFile !== null) await expectStrong(next, user, "; choose another");
+    if (command.newPasswordFile !== null) await expectStrong(next, user, "");
     const [given] = old;
     if (given === undefined) throw new Error("passwd: a login without a password");
     connection.say({ kind: "changePassword", old: given, next });

@@ -103,15 +103,18 @@ export type PasswordCheck = (password: Secret) => Promise<void>;
 const TRIES = 3;
 
 /**
- * Asks for a password that is to be set: twice on a terminal, once without. On a terminal one that `check` finds weak
- * is asked for again, three times in all.
+ * Asks for a password that is to be set: twice on a terminal, once without. On a terminal one that `check` finds weak,
+ * or that is not typed the same twice, is asked for again, three times in all.
  * @throws password.invalid when nothing was typed or the two differ; password.weak
  */
 export async function askNewPassword(prompter: Prompter, user: string, check: PasswordCheck): Promise<Secret> {
   let complaint = "";
   for (let tries = prompter.terminal ? TRIES : 1; ; tries -= 1) {
     try {
-      return await askOnce(prompter, `${complaint}New password for ${user}: `, check);
+      const password = await askOnce(prompter, `${complaint}New password for ${user}: `, check);
+      if (password !== null) return password;
+      if (tries <= 1) throw new CodedError("password.invalid", "the two passwords differ; nothing was changed");
+      complaint = "the two passwords differ\n";
     } catch (error) {
       if (!(error instanceof CodedError) || error.code !== "password.weak" || tries <= 1) throw error;
       complaint = `${error.detail}\n`;
@@ -119,14 +122,19 @@ export async function askNewPassword(prompter: Prompter, user: string, check: Pa
   }
 }
 
-async function askOnce(prompter: Prompter, prompt: string, check: PasswordCheck): Promise<Secret> {
+/** null when the two differ. */
+async function askOnce(prompter: Prompter, prompt: string, check: PasswordCheck): Promise<Secret | null> {
   const first = await prompter.askHidden(prompt);
   if (first === null) throw new CodedError("password.invalid", "no password given");
   const password = normalizePassword(first);
   try {
     await check(password);
-    if (!prompter.terminal || (await prompter.askHidden("The same again: ")) === first) return password;
-    throw new CodedError("password.invalid", "the two passwords differ; nothing was changed");
+    if (!prompter.terminal) return password;
+    const again = await prompter.askHidden("The same again: ");
+    if (again === first) return password;
+    if (again === null) throw new CodedError("password.invalid", "no password given");
+    password[Symbol.dispose]();
+    return null;
   } catch (error) {
     password[Symbol.dispose]();
     throw error;

@@ -61,7 +61,7 @@ describe("a recovery code", () => {
     async (kind) => {
       const { said, err, gaveUp } = await asked({ kind }, `${TEXT}\r`);
       expect([said, gaveUp]).toEqual([[RECOVER], []]);
-      const why = "Your password was set by the operator, and does not open your account.\n";
+      const why = "The operator has reset your password. Your recovery code opens your account again.\n";
       expect(err).toStartWith(kind === "recoveryNeeded" ? why : "That is not the recovery code of this account.\n");
     },
   );
@@ -115,11 +115,11 @@ describe("a password of the operator's", () => {
     const { said, err } = await asked({ kind: "initialPassword" }, `password1234\r${STRONG}\r${STRONG}\r`);
     expect(said).toEqual([`the old one -> ${STRONG}`]);
     expect(err).toContain("this password is ");
-    expect(err).toContain("; choose another\n");
+    expect(err).toContain("; take another\n");
   });
 
   test.each([
-    [`${STRONG}\rsomething else\r`, "password.invalid"],
+    [`${STRONG}\rsomething else\r`.repeat(3), "password.invalid"],
     ["\u0003", "host.interrupted"],
     ["\u0004", "password.invalid"],
   ])("%j changes nothing, and ends the login", async (typed, code) => {

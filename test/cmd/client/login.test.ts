@@ -79,7 +79,7 @@ describe("after the operator has set another password", () => {
     const io = person();
     io.type(`${STRONG}\r${code.toLowerCase().replaceAll("-", " ")}\r`);
     await logIn(io);
-    expect(io.err()).toContain("Your password was set by the operator, and does not open your account.\n");
+    expect(io.err()).toContain("The operator has reset your password. Your recovery code opens your account again.\n");
     expect(identity()).toBe(before);
     const again = person();
     again.type(`${STRONG}\r`);

@@ -64,8 +64,8 @@ describe("a script", () => {
   });
 
   test.each([
-    ["short", "password.weak", "; choose another"],
-    ["password1234", "password.weak", "; choose another"],
+    ["lamps", "password.weak", "; take a longer one, such as a few words"],
+    ["password1234", "password.weak", "; take another"],
     ["", "password.invalid", ""],
   ])("%p is refused, and nothing is changed", async (next, code, advice) => {
     const { command, world } = script(next);
@@ -100,7 +100,7 @@ describe("a person", () => {
   });
 
   test.each([
-    [`${STRONG}\rsomething else\r`, "password.invalid", "the two passwords differ; nothing was changed"],
+    [`${STRONG}\rsomething else\r`.repeat(3), "password.invalid", "the two passwords differ; nothing was changed"],
     ["\u0003", "host.interrupted", ""],
     ["\u0004", "password.invalid", "no password given"],
   ])("%j changes nothing", async (typed, code, detail) => {

@@ -118,6 +118,14 @@ describe("a new password that is asked for", () => {
     });
   });
 
+  test("one that is not typed the same twice is asked for again", async () => {
+    expect(await ask("one\rtwo\rthree\rthree\r", true)).toEqual({
+      result: "three",
+      prompts: [NEW, AGAIN, "the two passwords differ", NEW, AGAIN],
+      wiped: [true, false],
+    });
+  });
+
   test("three times in all", async () => {
     expect(await ask("one?\rtwo?\rthree?\rfour\rfour\r", true)).toEqual({
       refused: "password.weak: this one is weak",
@@ -136,10 +144,15 @@ describe("a new password that is asked for", () => {
   });
 
   test.each([
-    ["two that differ", "one\rtwo\r", "the two passwords differ; nothing was changed", [true]],
+    [
+      "two that differ, three times",
+      "one\rtwo\r".repeat(3),
+      "the two passwords differ; nothing was changed",
+      [true, true, true],
+    ],
     ["nothing", "\r", "the password is empty", []],
     ["the end of input", "", "no password given", []],
-    ["the end of input instead of the second", "one\r", "the two passwords differ; nothing was changed", [true]],
+    ["the end of input instead of the second", "one\r", "no password given", [true]],
     ["a weak one, then nothing", "one?\r\r", "the password is empty", [true]],
   ])("%s: not asked for again, and wiped", async (_what, lines, says, wiped) => {
     expect(await ask(lines, true)).toMatchObject({ refused: `password.invalid: ${says}`, wiped });
