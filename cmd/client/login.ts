@@ -20,7 +20,7 @@ import { GuestSession } from "./state/guest.ts";
 import { Owner } from "./state/owner.ts";
 import { statePlace } from "./state/place.ts";
 import { reachState } from "./state/reach.ts";
-import { damaged } from "./state/stateFiles.ts";
+import { damaged, resetHint } from "./state/stateFiles.ts";
 
 /** How long a login waits by itself when the server says that it is too early: a script a little, a person somewhat longer. */
 const PATIENCE_SECONDS = { script: 10, person: 60 };
@@ -51,6 +51,11 @@ export interface LoginOptions {
   /** Rejects when the user gives up. */
   readonly interrupted: Promise<never>;
 }
+
+const HINTED = {
+  "auth.removed": "this device was removed from your account",
+  "state.foreign": "the state of this device belongs to an identity that you no longer have",
+};
 
 /** Whom to log in where, as the configuration has it. */
 export class Login {
@@ -158,12 +163,12 @@ export class Attempt implements Disposable {
         connecting = answer;
         this.#answer(told, answer, password);
       },
-      ended: (error: Error | null) => how.events.ended(error),
+      ended: (error: Error | null) => how.events.ended(error === null ? null : withHint(state, error)),
     };
     const copy = password.slice(0, password.length);
     const login = { realm: server.realmId, serverPublicKey: server.staticPublicKey, user, password: copy };
     const connection = await Connection.open(env, config, login, { ...how, events, state }).catch((error: unknown) => {
-      throw unreadable(state, error);
+      throw withHint(state, error);
     });
     connecting = null;
     how.accepted?.(password);
@@ -213,10 +218,18 @@ async function patiently(open: () => Promise<Connection>, patience: Patience): P
   }
 }
 
-/** An entry that does not open: said as any other damage of a state. */
-function unreadable(state: DeviceState, error: unknown): unknown {
-  const found = error instanceof CodedError && error.code === "state.damaged" && state instanceof StateFolder;
-  return found ? damaged(state.path, "an entry in it cannot be read", error) : error;
+/** A state that does not fit, found in the midst of a login: said with its folder, as what is found before. */
+function withHint<T>(state: DeviceState, error: T): T | CodedError {
+  if (!(error instanceof CodedError) || !(state instanceof StateFolder)) return error;
+  switch (error.code) {
+    case "state.damaged":
+      return damaged(state.path, "an entry in it cannot be read", error);
+    case "auth.removed":
+    case "state.foreign":
+      return new CodedError(error.code, `${HINTED[error.code]}; ${resetHint(state.path)}`, { cause: error });
+    default:
+      return error;
+  }
 }
 
 function unreachable({ host, port, name }: ClientConfig, { detail }: CodedError): CodedError {

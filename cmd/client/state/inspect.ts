@@ -73,7 +73,10 @@ export function foreignState(folder: string, user: string, owner: StateOwner): C
 function headerIn(database: Database, folder: string): StateHeader | null {
   const version = Number(pragma(database, "user_version"));
   if (version > STATE_VERSION)
-    throw new CodedError("config.invalid", `${folder}: made by a newer version of the client`);
+    throw new CodedError(
+      "config.invalid",
+      `${folder}: made by a newer version of the client; use that one, or name another folder with --state`,
+    );
   const names = database.query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
   if (version === 0 && names.length === 0) return null; // it was killed before the tables were made
   const known = TABLES.every((table) => names.some(({ name }) => name === table));

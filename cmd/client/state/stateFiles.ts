@@ -41,9 +41,14 @@ export function makeFolder(folder: string): boolean {
       const isGone = GONE.includes(systemCode(error instanceof CodedError ? error.cause : error));
       if (isGone && tries < TRIES) continue;
       if (error instanceof CodedError) throw error;
-      throw new CodedError("file.failed", `${folder}: cannot be made: ${systemReason(error)}`, { cause: error });
+      throw new CodedError("file.failed", `${folder}: ${notMade(error)}`, { cause: error });
     }
   }
+}
+
+function notMade(error: unknown): string {
+  if (systemCode(error) === "EEXIST") return "it is a file; --state names a folder";
+  return `cannot be made: ${systemReason(error)}`;
 }
 
 /** Whoever owns the folder can put a socket of theirs there, and be written to in the place of the device. */
@@ -116,6 +121,10 @@ export function removeEmpty(folder: string): void {
 
 /** `state.damaged`, with what the user can do. `reason` holds nothing of the file. */
 export function damaged(folder: string, reason: string, cause?: unknown): CodedError {
-  const mend = `\`client state reset --state ${shellQuoted(folder)}\` makes a new device of it, after asking`;
-  return new CodedError("state.damaged", `${folder}: the state is damaged: ${reason}; ${mend}`, { cause });
+  return new CodedError("state.damaged", `${folder}: the state is damaged: ${reason}; ${resetHint(folder)}`, { cause });
+}
+
+/** What mends a state that does not fit, as a command that can be pasted. */
+export function resetHint(folder: string): string {
+  return `\`client state reset --state ${shellQuoted(folder)}\` makes a new device of it, after asking`;
 }

@@ -164,12 +164,12 @@ describe("refused in one line, and nothing is touched", () => {
     [
       "a newer version",
       (path) => spoil(path, "PRAGMA user_version = 2"),
-      "FOLDER: made by a newer version of the client",
+      "FOLDER: made by a newer version of the client; use that one, or name another folder with --state",
     ],
     [
       "a newer version with another journal",
       (path) => spoil(path, "PRAGMA journal_mode = DELETE; PRAGMA user_version = 99"),
-      "FOLDER: made by a newer version of the client",
+      "FOLDER: made by a newer version of the client; use that one, or name another folder with --state",
     ],
   ])("%s", (_what, change, line) => {
     using folder = temporaryFolder();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { StateFolder } from "../../../../cmd/client/state/folder.ts";
-import { deleteState, stateInUse, tryLockState } from "../../../../cmd/client/state/stateFiles.ts";
+import { deleteState, makeFolder, stateInUse, tryLockState } from "../../../../cmd/client/state/stateFiles.ts";
 import { failure } from "../../../support/codes.ts";
 import { temporaryFolder } from "../../../support/folder.ts";
 import { ALICE, HEADER, open } from "../../../support/stateFolders.ts";
@@ -34,6 +34,16 @@ describe("one holder", () => {
     expect(tryLockState(folder.at("gone"))).toBeNull();
     mkdirSync(folder.at("state.lock"));
     expect(failure(() => tryLockState(folder.path)).code).toBe("file.failed");
+  });
+
+  test("a file is no folder", () => {
+    using folder = temporaryFolder();
+    writeFileSync(folder.at("notes"), "mine");
+    const { code, detail } = failure(() => makeFolder(folder.at("notes")));
+    expect([code as string, detail]).toEqual([
+      "file.failed",
+      `${folder.at("notes")}: it is a file; --state names a folder`,
+    ]);
   });
 
   test("what cannot be deleted is told", () => {
