@@ -10,14 +10,16 @@ import { Connection } from "./connection.ts";
 import { deviceLines, findDevice } from "./devices.ts";
 import type { Session } from "./session.ts";
 import type { Screen } from "./tui/screen.ts";
-import { changedLines, comparisonLines } from "./verification.ts";
+import { changedLines, comparisonLines, ownLines } from "./verification.ts";
 
 export interface AccountCommandParts {
   readonly session: Session;
-  readonly screen: Pick<Screen, "print" | "asking" | "full">;
+  readonly screen: Pick<Screen, "asking">;
   readonly look: { readonly utf8: boolean };
   /** Which new key of a user was shown last, as a fingerprint: only that one can be accepted. */
   readonly shownKeys: Map<UserName, string>;
+  /** Lines that stand by themselves. */
+  readonly show: (...lines: readonly string[]) => void;
   readonly tell: (text: string) => void;
   readonly warn: (text: string) => void;
 }
@@ -56,9 +58,10 @@ async function verify(
   const comparison = await parts.session.comparisonOf(name);
   if (comparison === null) {
     parts.warn(unseen(name, parts.session));
+  } else if (name === parseUserName(parts.session.self)) {
+    parts.show(...ownLines(comparison));
   } else if (yes === null || comparison.changed !== null) {
-    const lines = comparisonLines(comparison, parts.look, `/verify ${comparison.name} yes`);
-    parts.screen.print(...lines.map((line) => `  ${line}`));
+    parts.show(...comparisonLines(comparison, parts.look, `/verify ${comparison.name} yes`));
   } else {
     parts.session.verify(name, yes);
     parts.tell(`${printable(comparison.name)} is ${yes ? "verified" : "no longer marked as verified"}`);
@@ -76,8 +79,7 @@ async function accept(
   else if (!yes || parts.shownKeys.get(name) !== comparison.changed) {
     // A server can put yet another key in place while the user compares the one that was shown.
     parts.shownKeys.set(name, comparison.changed);
-    const lines = changedLines(printable(comparison.name), comparison.fingerprint, comparison.changed);
-    parts.screen.print(...lines.map((line) => `  ${line}`));
+    parts.show(...changedLines(printable(comparison.name), comparison.fingerprint, comparison.changed));
   } else {
     parts.session.accept(name);
     parts.tell(
@@ -94,11 +96,11 @@ function unseen(name: UserName, { roster }: Session): string {
 
 function devices(
   { remove }: Extract<AccountAction, { kind: "devices" }>,
-  { session, screen, tell }: AccountCommandParts,
+  { session, show, tell }: AccountCommandParts,
 ): void {
   const connection = ownConnection(session);
   if (remove === null) {
-    screen.print(...deviceLines(connection.devices).map((line) => `  ${line}`));
+    show(...deviceLines(connection.devices));
     return;
   }
   const device = findDevice(connection.devices, remove);

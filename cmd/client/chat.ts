@@ -13,7 +13,17 @@ import { SentMessages } from "./sentMessages.ts";
 import type { Session } from "./session.ts";
 import { openPrompter, signIn } from "./signIn.ts";
 import { Screen } from "./tui/screen.ts";
-import { bold, type Look, lookOf, messageLines, noticeLines, sentLines, warningLines } from "./tui/view.ts";
+import {
+  bold,
+  hangingLines,
+  type Look,
+  lookOf,
+  messageLines,
+  noticeLines,
+  sentLines,
+  shownLines,
+  warningLines,
+} from "./tui/view.ts";
 import { excerpt, guessLines, noticeText, rosterLines } from "./words.ts";
 import type { World } from "./world.ts";
 
@@ -40,6 +50,8 @@ export async function chat(command: ChatCommand, world: World): Promise<ExitCode
     prompter.close();
   }
 }
+
+const HELP_COLUMN = 16;
 
 class Chat {
   readonly #world: World;
@@ -109,7 +121,7 @@ class Chat {
         this.#warn(noticeText(notice) ?? "");
         break;
       case "recoveryCode":
-        this.#screen.print(...recoveryCodeLines(notice.code).map((line) => `  ${line}`));
+        this.#show(...recoveryCodeLines(notice.code));
         break;
       default:
         this.#tell(noticeText(notice));
@@ -130,10 +142,10 @@ class Chat {
       case "nothing":
         break;
       case "help":
-        this.#screen.print(...COMMANDS.map(([usage, meaning]) => `  ${usage.padEnd(16)} ${meaning}`));
+        this.#show(...COMMANDS.map(([usage, meaning]) => `${usage.padEnd(HELP_COLUMN)} ${meaning}`));
         break;
       case "list":
-        this.#screen.print(...rosterLines(this.#session.roster, this.#session.self).map((line) => `  ${line}`));
+        this.#show(...rosterLines(this.#session.roster, this.#session.self));
         break;
       case "logout":
         this.#leave();
@@ -168,13 +180,20 @@ class Chat {
     );
     const online =
       others.length === 0 ? "nobody else is online" : `online: ${others.map(({ name }) => printable(name)).join(", ")}`;
-    this.#screen.print(`Welcome, ${printable(this.#session.self)}; ${online}. /help lists the commands.`);
+    this.#screen.print(
+      ...hangingLines(
+        "",
+        `Welcome, ${printable(this.#session.self)}; ${online}. /help lists the commands.`,
+        this.#look.columns,
+      ),
+    );
     this.#prompt();
   }
 
   #account(action: AccountAction): Promise<void> {
     return runAccountCommand(action, {
       ...{ session: this.#session, screen: this.#screen, look: this.#look, shownKeys: this.#shownKeys },
+      show: (...lines) => this.#show(...lines),
       tell: (text) => this.#tell(text),
       warn: (text) => this.#warn(text),
     }).catch((error) => this.ended(error instanceof Error ? error : new Error("not an error")));
@@ -210,6 +229,11 @@ class Chat {
 
   #prompt(): void {
     this.#screen.setPrompt(this.#current === null ? "> " : `${printable(this.#current)}> `);
+  }
+
+  /** What the user has asked to see. */
+  #show(...lines: readonly string[]): void {
+    this.#screen.print(...shownLines(this.#look, lines));
   }
 
   #tell(text: string | null): void {

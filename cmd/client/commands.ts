@@ -32,7 +32,7 @@ export const COMMANDS = [
   ["/accept USER", "the new identity key of USER, when it has changed; /accept USER yes takes it"],
   ["/devices", "your devices; /devices remove NAME takes one away"],
   ["/passwd", "change your password"],
-  ["/recovery", "make another recovery code"],
+  ["/recovery", "make another recovery code, in place of the one before"],
   ["/help", "this"],
   ["/quit", "log out and end (also: /logout, logout, Ctrl-D; Ctrl-C on an empty line)"],
   ["//TEXT", "a text that begins with a slash"],

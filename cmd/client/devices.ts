@@ -30,7 +30,7 @@ export function findDevice({ list, self }: OwnDevices, text: string): DeviceId {
   if (device === undefined || text === "") throw new CodedError("usage.invalid", "no device of yours has that name");
   if (found.length > 1) throw new CodedError("usage.invalid", "several devices begin like that; give more of the name");
   if (device.device === self)
-    throw new CodedError("usage.invalid", "that is this device; it goes with client state reset");
+    throw new CodedError("usage.invalid", "that is the device you are at; take it away from another one");
   return device.device;
 }
 

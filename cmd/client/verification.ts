@@ -58,6 +58,11 @@ export function changedLines(name: string, before: string, now: string): readonl
     `  before: ${before}`,
     `  now:    ${now}`,
     `${name} may have a new identity, or somebody stands in between. Ask ${name} by another way.`,
-    `If the key is ${name}'s: /accept ${name} yes`,
+    `${name} sees their own key with /verify ${name}. If it is the new one: /accept ${name} yes`,
   ];
+}
+
+/** The user's own key, for somebody who asks whether it is theirs. */
+export function ownLines({ name, fingerprint }: Comparison): readonly string[] {
+  return [`Your own identity key, as others see it for ${printable(name)}: ${fingerprint}`];
 }

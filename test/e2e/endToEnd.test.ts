@@ -168,7 +168,7 @@ test("another identity key stops sending until it is accepted, after both keys h
   expect([script.code, script.err]).toEqual([5, expect.stringContaining("Dana has another identity key than before")]);
 
   eric.enter("/accept Dana");
-  await eric.shows("If the key is Dana's: /accept Dana yes");
+  await eric.shows("If it is the new one: /accept Dana yes");
   const [before, now] = ["before", "now"].map((when) => eric.text.match(new RegExp(`${when}: +(SHA256:\\S+)`))?.[1]);
   expect(eric.text).toContain(`Identity key of Dana: ${before}`);
   expect(now).not.toBe(before);

@@ -69,6 +69,16 @@ export function noticeLines(look: Look, nowMs: number, text: string): readonly s
   return hangingLines(`${clock(nowMs)} -- `, text, look.columns).map((line) => dim(look, line));
 }
 
+/** What the user has asked to see: as it stands where there is room, else broken between words. */
+export function shownLines(look: Look, lines: readonly string[]): readonly string[] {
+  return lines.flatMap((line) => {
+    const whole = `  ${line}`;
+    if (Bun.stringWidth(whole) <= look.columns) return [whole];
+    const [margin = ""] = /^ */.exec(whole) ?? [];
+    return hangingLines(margin, line.trimStart(), look.columns);
+  });
+}
+
 /** What somebody should act on. */
 export function warningLines(look: Look, nowMs: number, text: string): readonly string[] {
   return hangingLines(`${clock(nowMs)} !! `, text, look.columns).map((line) => bold(look, line));

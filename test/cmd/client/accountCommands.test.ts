@@ -38,12 +38,11 @@ async function run(action: AccountAction, { session = alice.connection as Sessio
   const prompter = openPrompter(io, () => {});
   const [printed, told, warned]: [string[], string[], string[]] = [[], [], []];
   const screen = {
-    full: true,
-    print: (...lines: readonly string[]) => void printed.push(...lines),
     asking: <T>(ask: (prompter: Prompter) => Promise<T>) => ask(prompter),
   };
   await runAccountCommand(action, {
     ...{ session, screen, look: { utf8: false }, shownKeys },
+    show: (...lines) => void printed.push(...lines),
     tell: (text) => void told.push(text),
     warn: (text) => void warned.push(text),
   });
@@ -85,10 +84,18 @@ describe("/verify", () => {
     const { printed, told, warned } = await run(verify("bob"));
     const theirs = await bob.connection.comparisonOf(ALICE);
     expect(theirs?.safetyNumber).toMatch(/^[0-9]{60}$/);
-    const lines = numberLines(theirs?.safetyNumber ?? "").map((line) => `  ${line}`);
+    const lines = [...numberLines(theirs?.safetyNumber ?? "")];
     expect(printed.filter((line) => lines.includes(line))).toEqual(lines);
     expect(printed.at(-1)).toEndWith("/verify Bob yes");
     expect([told, warned, trust()]).toEqual([[], [], "pinned"]);
+  });
+
+  test("of oneself: one's own key, as the others see it", async () => {
+    await talk();
+    const seen = (await bob.connection.comparisonOf(ALICE))?.fingerprint;
+    const { printed, told, warned } = await run(verify("alice", true));
+    expect(printed).toEqual([`Your own identity key, as others see it for Alice: ${seen}`]);
+    expect([told, warned]).toEqual([[], []]);
   });
 
   test("yes marks, and no takes it back", async () => {
@@ -105,7 +112,7 @@ describe("/verify", () => {
     await run(verify("bob", true));
     await anotherBob();
     const { printed, told } = await run(verify("bob", true));
-    expect(printed[0]).toBe("  The identity key of Bob has changed.");
+    expect(printed[0]).toBe("The identity key of Bob has changed.");
     expect([told, trust()]).toEqual([[], "changed"]);
   });
 });
@@ -139,8 +146,8 @@ describe("/accept", () => {
     const now = (await alice.connection.comparisonOf(BOB))?.changed;
     expect(now).toStartWith("SHA256:");
     const { printed } = await run(accept("bob"));
-    expect(printed).toContain(`    before: ${before}`);
-    expect(printed).toContain(`    now:    ${now}`);
+    expect(printed).toContain(`  before: ${before}`);
+    expect(printed).toContain(`  now:    ${now}`);
     expect(trust()).toBe("changed");
     alice.connection.send("Bob", "not to you");
     await alice.heard.until(() => alice.heard.of("undelivered").length > 0, "a refusal");
@@ -163,8 +170,8 @@ describe("/devices", () => {
     await alice.heard.until(() => alice.heard.of("newDevice").length > 0, "the other device");
     const { printed } = await run({ kind: "devices", remove: null });
     expect(printed.map((line) => line.replace(/ since .{10}/, ""))).toEqual([
-      `  ${alice.connection.device}  (this one)`,
-      `  ${other.connection.device} , temporary`,
+      `${alice.connection.device}  (this one)`,
+      `${other.connection.device} , temporary`,
     ]);
     await other.connection.logout();
   });
@@ -186,7 +193,7 @@ describe("/devices", () => {
 
   test("does not remove this one", async () => {
     const { warned } = await run({ kind: "devices", remove: alice.connection.device });
-    expect(warned).toEqual(["that is this device; it goes with client state reset"]);
+    expect(warned).toEqual(["that is the device you are at; take it away from another one"]);
   });
 });
 
@@ -215,7 +222,7 @@ describe("/passwd", () => {
     ["\r", "the password is empty"],
     ["\u0003", "nothing was changed"],
     ["x\r\u0004", "no password given"],
-    [`x\r${STRONG}\rsomething else\r`, "the two passwords differ; nothing was changed"],
+    [`x\r${`${STRONG}\rsomething else\r`.repeat(3)}`, "the two passwords differ; nothing was changed"],
   ])("that is given up with %j changes nothing", async (typed, why) => {
     const { told, warned } = await run({ kind: "passwd" }, { typed });
     expect([told, warned.length]).toEqual([[], 1]);

@@ -55,7 +55,7 @@ describe("a device is found by the beginning of its name", () => {
     ["99", "no device of yours has that name"],
     [`${ONE}0`, "no device of yours has that name"],
     ["0123", "several devices begin like that; give more of the name"],
-    ["ab", "that is this device; it goes with client state reset"],
+    ["ab", "that is the device you are at; take it away from another one"],
   ])("%p is none", (text, detail) => {
     const error = failure(() => findDevice(OWN, text));
     expect([error.code, error.detail]).toEqual(["usage.invalid", detail]);

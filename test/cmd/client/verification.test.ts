@@ -93,7 +93,7 @@ describe("what a user is shown", () => {
     expect(lines).toEqual(changedLines("Bob", "SHA256:one", "SHA256:two"));
     expect(lines).toContain("  before: SHA256:one");
     expect(lines).toContain("  now:    SHA256:two");
-    expect(lines.at(-1)).toBe("If the key is Bob's: /accept Bob yes");
+    expect(lines.at(-1)).toBe("Bob sees their own key with /verify Bob. If it is the new one: /accept Bob yes");
   });
 
   test("a name does no harm", () => {

@@ -11,6 +11,7 @@ import {
   messageLines,
   noticeLines,
   sentLines,
+  shownLines,
   warningLines,
 } from "../../../../cmd/client/tui/view.ts";
 import type { DeviceId, MessageId } from "../../../../core/ids.ts";
@@ -160,6 +161,13 @@ describe("lines", () => {
       "12:00 !! not sent: the text has ",
       "      8193 bytes of UTF-8",
     ]);
+  });
+
+  test("what was asked for is broken between words, where it does not fit", () => {
+    const block = "\u2588".repeat(38);
+    expect(
+      shownLines({ ...PLAIN, columns: 40 }, [block, "    1 2", "", "/list            who is registered, those online"]),
+    ).toEqual([`  ${block}`, "      1 2", "  ", "  /list            who is ", "      registered, those online"]);
   });
 
   test("a name from others is harmless in every line", () => {
