@@ -108,7 +108,7 @@ class Chat {
         this.#screen.print(...messageLines(this.#look, this.#now(), notice));
         break;
       case "guesses":
-        this.#screen.print(...guessLines(notice).map((line) => bold(this.#look, line)));
+        this.#print(guessLines(notice), (line) => bold(this.#look, line));
         if (this.#world.io.isTTY) this.#session.sawGuesses();
         break;
       case "delivered":
@@ -180,13 +180,7 @@ class Chat {
     );
     const online =
       others.length === 0 ? "nobody else is online" : `online: ${others.map(({ name }) => printable(name)).join(", ")}`;
-    this.#screen.print(
-      ...hangingLines(
-        "",
-        `Welcome, ${printable(this.#session.self)}; ${online}. /help lists the commands.`,
-        this.#look.columns,
-      ),
-    );
+    this.#print([`Welcome, ${printable(this.#session.self)}; ${online}. /help lists the commands.`]);
     this.#prompt();
   }
 
@@ -229,6 +223,12 @@ class Chat {
 
   #prompt(): void {
     this.#screen.setPrompt(this.#current === null ? "> " : `${printable(this.#current)}> `);
+  }
+
+  /** Broken between words. */
+  #print(lines: readonly string[], style = (line: string): string => line): void {
+    const rows = lines.flatMap((line) => hangingLines("", line, this.#look.columns));
+    this.#screen.print(...rows.map((row) => style(row)));
   }
 
   /** What the user has asked to see. */
