@@ -76,7 +76,7 @@ async function converse(realm: RunningRealm): Promise<void> {
 }
 
 async function leave(person: Person): Promise<void> {
-  typed(person, "logout");
+  typed(person, "/logout");
   expectDone(person.name, await person.terminal.ended());
   show(person, 0);
 }
