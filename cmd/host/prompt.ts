@@ -31,6 +31,7 @@ export class Prompter {
   readonly terminal: boolean;
   readonly #options: PrompterOptions;
   #mode: Mode = "waiting";
+  #raw = false;
   #waiting: Uint8Array = new Uint8Array(0);
   #ended = false;
   #afterReturn = false;
@@ -85,15 +86,17 @@ export class Prompter {
 
   /**
    * Asks in the middle of what `handOver` gave away: all input is for the questions of `ask` until it is done, and the
-   * caller's again then. What is typed ahead stays in its order.
+   * caller's again then. What is typed ahead stays in its order. Raw mode is entered for it where the caller had left it.
    */
   async interject<T>(ask: (prompter: Prompter) => Promise<T>): Promise<T> {
     if (this.#mode !== "open") throw new Error("prompter: nothing was handed over");
-    const feed = this.#feed;
+    const [feed, raw] = [this.#feed, this.#raw];
     this.#mode = "waiting";
+    if (!raw) this.setRawMode(true);
     try {
       return await ask(this);
     } finally {
+      if (!raw) this.setRawMode(false);
       this.#mode = "open";
       this.#feed = feed;
       const waiting = this.#take(this.#waiting.length);
@@ -105,6 +108,7 @@ export class Prompter {
   /** Does nothing without a terminal, or when the terminal is gone. */
   setRawMode(raw: boolean): void {
     if (!this.terminal) return;
+    this.#raw = raw;
     try {
       this.#options.input.setRawMode?.(raw);
     } catch {

@@ -223,6 +223,18 @@ describe("questions in the middle of what was handed over", () => {
     prompts.close();
   });
 
+  test.each([true, false])("leave raw mode as it was (%p), and have it themselves", async (before) => {
+    const { prompts, input, raw } = handed(true);
+    prompts.setRawMode(before);
+    const asked = prompts.interject((asker) => asker.askHidden("b "));
+    expect(raw.at(-1)).toBe(true);
+    input.write("secret\r");
+    expect(await asked).toBe("secret");
+    expect(raw.at(-1)).toBe(before);
+    prompts.close();
+    expect(raw.at(-1)).toBe(false);
+  });
+
   test("are not to be asked before", async () => {
     const { prompts } = prompter(true);
     expect(prompts.interject((asker) => asker.ask("a "))).rejects.toThrow("nothing was handed over");
