@@ -4,14 +4,25 @@
  * program.
  */
 import type { Database } from "bun:sqlite";
+import { renameSync } from "node:fs";
 import { join } from "node:path";
 import { CodedError } from "../../../core/errors.ts";
 import type { StateHeader, StateWrites, StoredState } from "../../../core/peer/savedState.ts";
+import { syncFolder } from "../../host/files.ts";
 import type { FileLock } from "../../host/lock.ts";
-import { databaseFailure, knownReason, openDatabase, pragma } from "../../host/sqlite.ts";
+import { databaseFailure, knownReason, openDatabase } from "../../host/sqlite.ts";
 import type { DeviceState } from "./deviceState.ts";
 import { expectOwner, inspectState, STATE_VERSION, type StateOwner, stateFailure } from "./inspect.ts";
-import { DATABASE_NAME, deleteState, makeFolder, removeEmpty, tryLockState } from "./stateFiles.ts";
+import {
+  DATABASE_NAME,
+  deleteState,
+  deleteUnfinished,
+  hasState,
+  makeFolder,
+  NEW_NAME,
+  removeEmpty,
+  tryLockState,
+} from "./stateFiles.ts";
 
 const SCHEMA = `
   CREATE TABLE header (one INTEGER PRIMARY KEY CHECK (one = 1), realm BLOB NOT NULL, user TEXT NOT NULL, device TEXT NOT NULL,
@@ -24,6 +35,13 @@ const SCHEMA = `
  * used. To empty it with each save would take more than twice the time.
  */
 const LOG_MS = 1000;
+
+const OPTIONS = {
+  synchronous: "FULL",
+  mend: "",
+  readThrough: false,
+  prepare: (database: Database) => database.run("PRAGMA secure_delete = ON"), // a key that is deleted is not left in the file
+} as const;
 
 interface FolderParts {
   readonly path: string;
@@ -61,8 +79,9 @@ export class StateFolder implements DeviceState {
     try {
       const header = inspectState(path);
       expectOwner(path, header, owner);
-      const options = { synchronous: "FULL", mend: "", readThrough: false, prepare } as const;
-      const database = openDatabase(join(path, DATABASE_NAME), options);
+      deleteUnfinished(path, lock);
+      if (!hasState(path)) makeDatabase(path);
+      const database = openDatabase(join(path, DATABASE_NAME), OPTIONS);
       return new StateFolder({ path, made, header, lock, database });
     } catch (error) {
       lock[Symbol.dispose]();
@@ -148,9 +167,10 @@ export class StateFolder implements DeviceState {
   }
 }
 
-function prepare(database: Database): void {
-  database.run("PRAGMA secure_delete = ON"); // a key that is deleted is not left in the file
-  database.transaction(() => {
-    if (Number(pragma(database, "user_version")) === 0) database.run(SCHEMA);
-  })();
+/** Closed before it gets its name: then its log is in it. */
+function makeDatabase(folder: string): void {
+  const unfinished = join(folder, NEW_NAME);
+  openDatabase(unfinished, { ...OPTIONS, prepare: (database) => database.run(SCHEMA) }).close();
+  renameSync(unfinished, join(folder, DATABASE_NAME));
+  syncFolder(folder);
 }

@@ -14,6 +14,8 @@ import { DATABASE_NAME, damaged, LOG_NAME } from "./stateFiles.ts";
 /** Of the tables in `state.db`; the file says its own as `user_version`. */
 export const STATE_VERSION = 1;
 const TABLES = ["entry", "header"];
+/** https://sqlite.org/fileformat2.html §1.3 */
+const DATABASE_HEADER_BYTES = 100;
 const KEY_BYTES = 32;
 const DEVICE = new RegExp(`^[0-9a-f]{${2 * DEVICE_ID_BYTES}}$`);
 
@@ -30,10 +32,12 @@ export interface StateOwner {
  */
 export function inspectState(folder: string): StateHeader | null {
   const path = join(folder, DATABASE_NAME);
-  if (bytesOf(path) === 0) {
-    if (bytesOf(join(folder, LOG_NAME)) === 0) return null;
-    throw damaged(folder, `there is a log, and nothing in ${DATABASE_NAME}`);
+  const bytes = bytesOf(path);
+  if (bytes === null) {
+    if (bytesOf(join(folder, LOG_NAME)) === null) return null;
+    throw damaged(folder, `there is a log, and no ${DATABASE_NAME}`);
   }
+  if (bytes < DATABASE_HEADER_BYTES) throw damaged(folder, `${DATABASE_NAME} is cut or empty`); // SQLite would begin anew
   try {
     return inspectDatabase(path, { name: path, mend: "" }, (database) => headerIn(database, folder));
   } catch (error) {
@@ -78,7 +82,6 @@ function headerIn(database: Database, folder: string): StateHeader | null {
       `${folder}: made by a newer version of the client; use that one, or name another folder with --state`,
     );
   const names = database.query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
-  if (version === 0 && names.length === 0) return null; // it was killed before the tables were made
   const known = TABLES.every((table) => names.some(({ name }) => name === table));
   if (version < STATE_VERSION || !known) throw damaged(folder, `${DATABASE_NAME} is something else`);
   const row = database.query<HeaderRow, []>("SELECT * FROM header").get();
@@ -119,6 +122,7 @@ function isName(text: string): text is UserName {
   }
 }
 
-function bytesOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+/** null when there is no such file. */
+function bytesOf(path: string): number | null {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? null;
 }

@@ -11,11 +11,14 @@ import { shellQuoted } from "../../host/printable.ts";
 
 export const DATABASE_NAME = "state.db";
 export const LOG_NAME = `${DATABASE_NAME}-wal`;
+/** A database that is being made: it gets its name when its tables are in it, so that an empty one is a damaged one. */
+export const NEW_NAME = "state.new";
 const LOCK_NAME = "state.lock";
 /** Where another client of this account on this machine reaches the one that owns the folder. */
 export const SOCKET_NAME = "client.sock";
 /** The database first: its log without it opens for nobody, and the other way round it would be an older state. */
-const FILES = [DATABASE_NAME, LOG_NAME, `${DATABASE_NAME}-shm`, SOCKET_NAME, LOCK_NAME];
+const NEW_FILES = [NEW_NAME, `${NEW_NAME}-wal`, `${NEW_NAME}-shm`];
+const FILES = [DATABASE_NAME, LOG_NAME, `${DATABASE_NAME}-shm`, ...NEW_FILES, SOCKET_NAME, LOCK_NAME];
 /** How often a folder is made that somebody else deletes meanwhile. */
 const TRIES = 10;
 /** What is reported of a file, or of its folder, that was deleted while we looked. */
@@ -107,6 +110,15 @@ export function deleteState(folder: string, _lock: FileLock): void {
     for (const name of FILES) rmSync(join(folder, name), { force: true });
   } catch (error) {
     throw new CodedError("file.failed", `${folder}: cannot be deleted: ${systemReason(error)}`, { cause: error });
+  }
+}
+
+/** Deletes a database that was left unfinished. `lock` is held. @throws file.failed */
+export function deleteUnfinished(folder: string, _lock: FileLock): void {
+  try {
+    for (const name of NEW_FILES) rmSync(join(folder, name), { force: true });
+  } catch (error) {
+    throw new CodedError("file.failed", `${folder}: cannot be written: ${systemReason(error)}`, { cause: error });
   }
 }
 

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   truncateSync,
   writeFileSync,
@@ -86,12 +87,14 @@ describe("a new state", () => {
     expect(readdirSync(folder.path, { recursive: true }).sort()).toEqual(["old", "old/mine"]);
   });
 
-  test("that was killed before anything was saved is new", () => {
+  test("whose making was cut off is made anew", () => {
     using folder = temporaryFolder();
     mkdirSync(folder.at("s"), { mode: 0o700 });
-    writeFileSync(folder.at("s/state.db"), "");
+    writeFileSync(folder.at("s/state.new"), "half of it");
+    writeFileSync(folder.at("s/state.new-wal"), "");
     using state = open(folder.at("s"));
     expect(state.stored).toBeNull();
+    expect(readdirSync(folder.at("s")).filter((name) => name.includes("new"))).toEqual([]);
   });
 });
 
@@ -143,17 +146,17 @@ describe("refused in one line, and nothing is touched", () => {
   const reset = "; `client state reset --state FOLDER` makes a new device of it, after asking";
   const whole = `FOLDER: the state is damaged: state.db is not a whole database${reset}`;
   const whose = `FOLDER: the state is damaged: it does not say whose it is${reset}`;
+  const empty = `FOLDER: the state is damaged: state.db is cut or empty${reset}`;
   const other = `FOLDER: the state is damaged: state.db is something else${reset}`;
 
   test.each<readonly [string, (path: string) => void, string]>([
     ["something else", (path) => writeFileSync(`${path}/state.db`, "x".repeat(5000)), whole],
     ["a cut file", (path) => cut(`${path}/state.db`), whole],
     ["overwritten pages", (path) => flip(`${path}/state.db`), whole],
-    [
-      "an empty file beside a log",
-      emptied,
-      `FOLDER: the state is damaged: there is a log, and nothing in state.db${reset}`,
-    ],
+    ["an empty file", (path) => truncateSync(`${path}/state.db`, 0), empty],
+    ["a file of one byte", (path) => truncateSync(`${path}/state.db`, 1), empty],
+    ["an empty file beside a log", emptied, empty],
+    ["a log alone", logAlone, `FOLDER: the state is damaged: there is a log, and no state.db${reset}`],
     ["no header", (path) => spoil(path, "DELETE FROM header"), whose],
     ["a realm that is none", (path) => spoil(path, "UPDATE header SET realm = x'00'"), whose],
     ["an identity key that is none", (path) => spoil(path, "UPDATE header SET identity_key = x''"), whose],
@@ -280,6 +283,11 @@ function modeOf(path: string): number {
 function emptied(path: string): void {
   writeFileSync(`${path}/state.db`, "");
   appendFileSync(`${path}/state.db-wal`, "something");
+}
+
+function logAlone(path: string): void {
+  emptied(path);
+  rmSync(`${path}/state.db`);
 }
 
 /** All files but the lock, which is empty. */
