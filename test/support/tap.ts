@@ -1,5 +1,6 @@
 import { concat } from "../../core/bytes.ts";
 import type { CryptoProvider } from "../../core/crypto/provider.ts";
+import { MESSAGE_ID_BYTES } from "../../core/limits.ts";
 import { quickCrypto } from "./fixedEnv.ts";
 
 /** Watches what passes through cryptography and over the wire in a simulation. */
@@ -9,6 +10,9 @@ export class Tap {
   /** X25519 handles that have not been disposed. */
   readonly handles = new Set<object>();
   readonly #sealed = new Set<string>();
+  readonly #messageKeys = new Set<string>();
+  /** The message key that a key is being derived from (PROTOCOL §9.2), as a digest. */
+  #messageKey: string | null = null;
   readonly #secretTexts: readonly string[];
   readonly #names: readonly string[];
 
@@ -30,12 +34,21 @@ export class Tap {
         const pair = key.use((bytes) => quickCrypto.sha256(concat(bytes, nonce))).toHex();
         if (this.#sealed.has(pair)) throw new Error("a nonce was used twice under one key");
         this.#sealed.add(pair);
+        const messageKey = this.#takeMessageKey();
+        if (messageKey !== null && this.#messageKeys.has(messageKey)) throw new Error("a message key was used twice");
+        if (messageKey !== null) this.#messageKeys.add(messageKey);
         return base.seal(key, nonce, associatedData, plaintext);
       },
       open: (key, nonce, associatedData, sealed) => {
+        this.#takeMessageKey();
         const plaintext = base.open(key, nonce, associatedData, sealed);
         if (this.atServer) this.#expectWithout(plaintext, this.#secretTexts, "the server can read");
         return plaintext;
+      },
+      hmacSha256: (key, ...parts) => {
+        const [ikm] = parts;
+        if (key.length === MESSAGE_ID_BYTES && ikm !== undefined) this.#messageKey = quickCrypto.sha256(ikm).toHex();
+        return base.hmacSha256(key, ...parts);
       },
       dhKey: (secretKey) => {
         const key = base.dhKey(secretKey);
@@ -48,6 +61,18 @@ export class Tap {
         return Object.defineProperty(key, Symbol.dispose, { value: forget });
       },
     };
+  }
+
+  /** Only messages are sealed under a key whose salt is as short as a message id. */
+  #takeMessageKey(): string | null {
+    const messageKey = this.#messageKey;
+    this.#messageKey = null;
+    return messageKey;
+  }
+
+  /** Message keys that something was sealed under. */
+  get messageKeys(): number {
+    return this.#messageKeys.size;
   }
 
   /** How often something was sealed. */

@@ -26,6 +26,7 @@ const seen = {
   unreadable: 0,
   ends: new Set<string>(),
   sealed: 0,
+  messageKeys: 0,
   secrets: 0,
   setBacks: 0,
 };
@@ -41,6 +42,7 @@ function live(script: Script, steps: number): void {
   for (const place of [...world.places.values()].flat()) seen.setBacks += place.setBacks;
   seen.unreadable += world.history.unreadable.length;
   seen.sealed += world.tap.sealed;
+  seen.messageKeys += world.tap.messageKeys;
   seen.secrets += world.watch.count;
 }
 
@@ -73,5 +75,6 @@ test.skipIf(only !== undefined)("the runs have met every honest end, set-backs a
   expect(seen.unreadable).toBeGreaterThan(5);
   expect(seen.unreadable).toBeLessThan(seen.delivered / 20);
   expect(seen.sealed).toBeGreaterThan(10_000);
+  expect(seen.messageKeys).toBeGreaterThan(1000);
   expect(seen.secrets).toBeGreaterThan(10_000);
 });
