@@ -1,8 +1,8 @@
 /**
  * A client from the moment its device may attach to the logout: who is there, what they say, and what this user asks for
- * (PROTOCOL §9, §10). It owns the session key, the account, the keys of the device and the conversations, and wipes them all when
- * it is disposed. It answers with what to save, frames to send and notices for the user; transport, timers and words are not
- * its concern.
+ * (PROTOCOL §9, §10). It owns the session key, the account, the keys of the device and the conversations, and wipes them all
+ * when it is disposed. It answers with what to save, frames to send and notices for the user; transport, timers and words are
+ * not its concern.
  */
 import { EMPTY } from "../bytes.ts";
 import { signDeviceList, withoutDevices } from "../e2ee/deviceList.ts";
@@ -56,13 +56,16 @@ export class ClientSession implements Disposable {
   readonly #codes: AccountNotice[] = [];
   #output = outputOf();
 
-  /** @throws state.damaged */
+  /** Wipes all that it was given when it throws. @throws state.damaged */
   constructor({ local, sessionKey, loaded, restored }: SessionStart) {
     this.#local = local;
     this.#sessionKey = sessionKey;
     this.#conversations = new Conversations(local);
     try {
       this.#conversations.restore(loaded, restored);
+    } catch (error) {
+      wipe(this);
+      throw error;
     } finally {
       wipeLoaded(loaded);
     }

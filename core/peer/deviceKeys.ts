@@ -69,12 +69,17 @@ export class DeviceKeys implements Disposable {
   /** The device that was saved in these entries, of all that there are. @throws state.damaged */
   static restore(crypto: CryptoProvider, id: DeviceId, entries: ReadonlyMap<string, Uint8Array>): DeviceKeys {
     const keys = new DeviceKeys(crypto, id, decodeEntry(SavedDevice, entries.get(DEVICE_ENTRY) ?? new Uint8Array(0)));
-    for (const [name, bytes] of entries) {
-      if (!name.startsWith(PREKEY_PREFIX)) continue;
-      const { oneTime, pair } = decodeEntry(SavedPrekey, bytes);
-      keys.#prekeys.set(pair.id, { oneTime: oneTime === 1, pair });
+    try {
+      for (const [name, bytes] of entries) {
+        if (!name.startsWith(PREKEY_PREFIX)) continue;
+        const { oneTime, pair } = decodeEntry(SavedPrekey, bytes);
+        keys.#prekeys.set(pair.id, { oneTime: oneTime === 1, pair });
+      }
+      return keys;
+    } catch (error) {
+      wipe(keys);
+      throw error;
     }
-    return keys;
   }
 
   get logins(): number {

@@ -4,9 +4,10 @@ import type { Owner } from "../e2ee/owner.ts";
 import { drawStateKey, unwrapStateKey, wrapStateKey } from "../e2ee/state.ts";
 import type { Env } from "../env.ts";
 import { newDeviceId } from "../ids.ts";
+import { wipe } from "../secret.ts";
 import type { Contacts } from "./contacts.ts";
 import { DeviceKeys } from "./deviceKeys.ts";
-import { type LoadedState, SavedState, type StateHeader, type StoredState } from "./savedState.ts";
+import { type LoadedState, SavedState, type StateHeader, type StoredState, wipeLoaded } from "./savedState.ts";
 
 export interface DeviceState {
   readonly device: DeviceKeys;
@@ -40,10 +41,17 @@ export function drawDevice(env: Env, account: Account, owner: Owner, temporary: 
   return { device, state, loaded: new Map(), header };
 }
 
-/** @throws state.damaged */
+/** Nothing is left of it when it throws. @throws state.damaged */
 export function restoreDevice(env: Env, account: Account, owner: Owner, stored: StoredState): DeviceState {
   const { device, stateWrap } = stored.header;
   const state = new SavedState(env, unwrapStateKey(env.crypto, account.key, { ...owner, device }, stateWrap));
-  const loaded = state.load(stored.entries);
-  return { device: DeviceKeys.restore(env.crypto, device, loaded), state, loaded, header: null };
+  let loaded: LoadedState = new Map();
+  try {
+    loaded = state.load(stored.entries);
+    return { device: DeviceKeys.restore(env.crypto, device, loaded), state, loaded, header: null };
+  } catch (error) {
+    wipe(state);
+    wipeLoaded(loaded);
+    throw error;
+  }
 }
