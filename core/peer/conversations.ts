@@ -21,7 +21,7 @@ import type { Address, ConversationId, DeviceId, MessageId } from "../ids.ts";
 import { acceptTicket } from "../kdc/ticket.ts";
 import { RECENT_MESSAGES } from "../limits.ts";
 import type { UserName } from "../name.ts";
-import { type Secret, wipe } from "../secret.ts";
+import { Secret, wipe } from "../secret.ts";
 import type { Bundle, Device, SignedPrekey } from "../wire/account.ts";
 import { decodeAll } from "../wire/codec.ts";
 import { Envelope, Opening } from "../wire/endToEnd.ts";
@@ -49,6 +49,7 @@ export interface Granted {
 }
 
 export interface Opened {
+  /** The caller wipes it. */
   readonly content: Uint8Array;
   /** Under the pinned identity key, or another. */
   readonly trust: "pinned" | "changed";
@@ -168,18 +169,13 @@ export class Conversations implements Disposable {
     }
     const { env, contacts, state, device } = this.#local;
     const begun = this.#accept(envelope, received);
-    try {
-      const step = openEnvelope(env, begun.conversation, envelope, message);
-      contacts.keep(begun.introduction, begun.met);
-      this.#saved.use(envelope.conversation, begun.expiresAt);
-      if (begun.oneTimePrekey !== 0) device.forgetPrekey(state, begun.oneTimePrekey);
-      this.#commit(sender, raced(entries, step.next, env.nowMs()), message);
-      wipe(...step.spent);
-      return this.#opened(step, sender, envelope, { by: begun.introduction, met: begun.met });
-    } catch (error) {
-      wipeConversation(begun.conversation);
-      throw error;
-    }
+    const step = this.#openBegun(begun.conversation, envelope, message);
+    contacts.keep(begun.introduction, begun.met);
+    this.#saved.use(envelope.conversation, begun.expiresAt);
+    if (begun.oneTimePrekey !== 0) device.forgetPrekey(state, begun.oneTimePrekey);
+    this.#commit(sender, raced(entries, step.next, env.nowMs()), message);
+    wipe(...step.spent);
+    return this.#opened(step, sender, envelope, { by: begun.introduction, met: begun.met });
   }
 
   /** The peer cannot read what was sent in any other: from now on this one is sent in. */
@@ -229,6 +225,16 @@ export class Conversations implements Disposable {
     this.#saved.keep(peer, { entries, recent });
   }
 
+  /** Wipes `begun` when its first envelope does not open: nothing has begun. @throws e2ee.* */
+  #openBegun(begun: Conversation, envelope: Envelope, message: MessageId): ReturnType<typeof openEnvelope> {
+    try {
+      return openEnvelope(this.#local.env, begun, envelope, message);
+    } catch (error) {
+      wipeConversation(begun);
+      throw error;
+    }
+  }
+
   /** @throws wire.malformed for a padding that is none: the message is used up all the same */
   #opened(
     step: { readonly next: Conversation; readonly plaintext: Uint8Array },
@@ -239,7 +245,8 @@ export class Conversations implements Disposable {
     const pinned = this.#local.contacts.get(user)?.identityKey;
     const { peerIdentity, id: conversation } = step.next;
     const trust = pinned !== undefined && equalBytes(pinned, peerIdentity) ? "pinned" : "changed";
-    const content = unpadContent(step.plaintext);
+    using padded = Secret.take(step.plaintext);
+    const content = padded.use(unpadContent);
     return { content, trust, peerIdentity, introduced, conversation, recipientDevices: envelope.recipientDevices };
   }
 

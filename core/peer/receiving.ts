@@ -52,6 +52,8 @@ export class Receiving {
         if (notice !== null) output().notices.push(notice);
       } catch (error) {
         this.#unreadable(sender, error, false);
+      } finally {
+        opened.content.fill(0); // what was read of it is a copy
       }
       const own = local.contacts.get(local.self.user)?.devicesNumber ?? 0;
       if (opened.recipientDevices < own) sending.tellDevices(sender);
