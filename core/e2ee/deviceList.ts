@@ -66,25 +66,28 @@ function checkList(list: DeviceList): void {
 }
 
 /**
- * The next list: with `device` at its end, in place of an entry of the same device.
+ * The list that takes the place of `list`.
  * @throws auth.tooManyDevices above 64 devices
  * @throws e2ee.devices when there is no next number
  */
-export function withDevice(list: DeviceList, device: Device): DeviceList {
-  const others = list.devices.filter((entry) => entry.device !== device.device);
-  if (others.length >= DEVICES_MAX) throw new CodedError("auth.tooManyDevices");
-  return { version: 1, number: nextNumber(list), devices: [...others, device] };
+export function nextDeviceList(list: DeviceList, devices: readonly Device[]): DeviceList {
+  if (devices.length > DEVICES_MAX) throw new CodedError("auth.tooManyDevices");
+  if (list.number >= NUMBER_MAX) throw new CodedError("e2ee.devices", "the numbers are used up");
+  return { version: 1, number: list.number + 1, devices };
 }
 
-/** The next list: without the devices `ids`. @throws e2ee.devices when there is no next number */
+/** The next list: with `device` at its end, in place of an entry of the same device. @throws as `nextDeviceList` */
+export function withDevice(list: DeviceList, device: Device): DeviceList {
+  return nextDeviceList(list, [...list.devices.filter((entry) => entry.device !== device.device), device]);
+}
+
+/** The next list: without the devices `ids`. @throws as `nextDeviceList` */
 export function withoutDevices(list: DeviceList, ids: Iterable<DeviceId>): DeviceList {
   const gone = new Set(ids);
-  return { version: 1, number: nextNumber(list), devices: list.devices.filter(({ device }) => !gone.has(device)) };
-}
-
-function nextNumber(list: DeviceList): number {
-  if (list.number >= NUMBER_MAX) throw new CodedError("e2ee.devices", "the numbers are used up");
-  return list.number + 1;
+  return nextDeviceList(
+    list,
+    list.devices.filter(({ device }) => !gone.has(device)),
+  );
 }
 
 /**

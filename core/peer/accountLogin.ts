@@ -13,14 +13,14 @@ import {
   recoverAccount,
   wrapAccountKey,
 } from "../e2ee/account.ts";
-import { NO_DEVICES, signDeviceList, staleDevices, verifyDeviceList } from "../e2ee/deviceList.ts";
+import { NO_DEVICES, nextDeviceList, signDeviceList, staleDevices, verifyDeviceList } from "../e2ee/deviceList.ts";
 import type { Owner } from "../e2ee/owner.ts";
 import type { Env } from "../env.ts";
 import { CodedError } from "../errors.ts";
 import type { DeviceId } from "../ids.ts";
 import { LOGINS_MAX, PINS_MAX } from "../limits.ts";
 import { type Secret, wipe } from "../secret.ts";
-import type { AccountKeys, Device, DeviceList, DeviceStanding, Pin, SignedDeviceList } from "../wire/account.ts";
+import type { AccountKeys, Device, DeviceStanding, Pin, SignedDeviceList } from "../wire/account.ts";
 import type { ServerMessage } from "../wire/messages.ts";
 import { Contacts, savedDevicesNumber } from "./contacts.ts";
 import type { DeviceKeys } from "./deviceKeys.ts";
@@ -93,7 +93,7 @@ export class AccountLogin implements Disposable {
     return this.#account?.key ?? null;
   }
 
-  /** @throws account.*, state.*, e2ee.devices, auth.removed, state.unexpected */
+  /** @throws account.*, state.*, e2ee.devices, auth.removed, auth.tooManyDevices, state.unexpected */
   receive(message: ServerMessage): void {
     if (message.kind === "pins" && this.#keys === null && this.#pins.length < PINS_MAX) {
       this.#pins.push(...message.pins);
@@ -125,7 +125,7 @@ export class AccountLogin implements Disposable {
     }
   }
 
-  /** Another identity in the place of the one that cannot be opened. @throws state.foreign when this device has a state of it */
+  /** Another identity in the place of the one that does not open. @throws state.foreign when this device has a state of it */
   newIdentity(): void {
     if (this.#keys === null || this.#account !== null) throw new Error("account: no recovery is under way");
     if (this.#start.stored !== null) throw new CodedError("state.foreign");
@@ -257,7 +257,7 @@ export class AccountLogin implements Disposable {
   #putDevices(account: Account, devices: readonly Device[]): void {
     if (this.#tries === TRIES) throw new CodedError("account.conflict", "the devices of the account keep changing");
     this.#tries += 1;
-    const list: DeviceList = { version: 1, number: this.#list.number + 1, devices };
+    const list = nextDeviceList(this.#list, devices);
     const signed = signDeviceList(this.#env.crypto, account.identity, this.#start.owner, list);
     this.#output.frames.push({ kind: "putDevices", devices: signed });
   }
@@ -278,7 +278,7 @@ export class AccountLogin implements Disposable {
 
   #complete(account: Account, device: DeviceKeys, state: SavedState): void {
     const { owner } = this.#start;
-    const standing = this.#standings.find((entry) => entry.device === device.id) ?? { ...NO_STANDING };
+    const standing = this.#standings.find((entry) => entry.device === device.id) ?? NO_STANDING;
     // A state that is older than what the server has seen was restored from a copy: ratchets are never restored.
     // Where the count has ended nothing tells a copy, so every state counts as one.
     const restored = standing.logins > device.logins || device.logins === LOGINS_MAX;
