@@ -16,7 +16,7 @@ import { CodedError } from "../errors.ts";
 import { Secret } from "../secret.ts";
 
 /** The salt in front of what is sealed. */
-export const WRAP_SALT_BYTES = 32;
+const WRAP_SALT_BYTES = 32;
 
 /** What something is sealed for: opened with anything else it does not open. */
 export interface WrapUse {

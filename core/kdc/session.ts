@@ -10,9 +10,7 @@ export interface Session extends Address {
   readonly key: Secret;
   /** The user's, Ed25519: 32 bytes. */
   readonly identityKey: Uint8Array;
-  /** The number of the list that this device stands on. */
-  readonly devices: number;
-  /** The key that tickets for this device are sealed to, as it stands there: 32 bytes. */
+  /** The key that tickets for this device are sealed to, as it stands on the user's list: 32 bytes. */
   readonly ticketKey: Uint8Array;
   /** Milliseconds since 1970. */
   readonly since: number;

@@ -76,11 +76,7 @@ export class SavedState implements Disposable {
   }
 
   put<T>(name: string, codec: Codec<T>, value: T): void {
-    this.putBytes(name, encodeAll(codec, value));
-  }
-
-  /** `bytes` are wiped. */
-  putBytes(name: string, bytes: Uint8Array): void {
+    const bytes = encodeAll(codec, value);
     const { crypto } = this.#env;
     this.#writes.set(entryName(crypto, this.#key, name), sealEntry(this.#env, this.#key, name, bytes));
     bytes.fill(0);

@@ -73,8 +73,9 @@ export type ConnectionEffect =
   /** The handshake is done. */
   | { readonly kind: "channel" }
   /**
-   * A login of this name has begun, known or not, or a change of the password: may it go on? To be answered with a `verdict` before the next frame
-   * of this connection is handed over. Whoever is let on has made a guess. `solved`: a puzzle has been, and one is enough.
+   * A login of this name has begun, known or not, or a change of the password: may it go on? To be answered with a
+   * `verdict` before the next frame of this connection is handed over. Whoever is let on has made a guess. `solved`: a
+   * puzzle has been, and one is enough.
    */
   | { readonly kind: "attempt"; readonly user: UserName; readonly registered: boolean; readonly solved: boolean }
   /** The guess was the password. To be answered with `guesses`, likewise. */
@@ -266,10 +267,10 @@ export class ServerConnection {
 }
 
 /** What a session has from the list of the user's devices. @throws auth.removed when its device is not on it */
-function listed({ account }: Standing, device: DeviceId): Pick<Session, "identityKey" | "devices" | "ticketKey"> {
+function listed({ account }: Standing, device: DeviceId): Pick<Session, "identityKey" | "ticketKey"> {
   const entry = account === null ? undefined : deviceOf(account, device);
   if (account?.identityKey == null || entry === undefined) throw new CodedError("auth.removed");
-  return { identityKey: account.identityKey, devices: account.list.number, ticketKey: entry.ticketKey };
+  return { identityKey: account.identityKey, ticketKey: entry.ticketKey };
 }
 
 function sealPadded(channel: Channel, message: ServerMessage): Uint8Array {
