@@ -125,7 +125,10 @@ export interface Outgoing {
   readonly content: Uint8Array;
 }
 
-/** Seals the next message: `envelope` is an encoded `Envelope`. @throws channel.exhausted; a plain `Error` for a content too long */
+/**
+ * Seals the next message: `envelope` is an encoded `Envelope`.
+ * @throws channel.exhausted; a plain `Error` for a content that is too long
+ */
 export function sealEnvelope(
   crypto: CryptoProvider,
   conversation: Conversation,

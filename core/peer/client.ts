@@ -1,6 +1,6 @@
 /**
- * The client as one machine: login, account, session (PROTOCOL §6, §7, §9, §10). Events in, effects out; the caller moves bytes,
- * runs jobs, saves the state, keeps timers and shows notices. One connection, one login: for another try, another machine.
+ * The client as one machine: login, account, session (PROTOCOL §6, §7, §9, §10). Events in, effects out; the caller moves
+ * bytes, runs jobs, saves the state, keeps timers and shows notices. One connection, one login: for another try, another machine.
  *
  * A frame that cannot be right ends the connection with its code; bugs are thrown.
  */

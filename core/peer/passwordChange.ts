@@ -46,7 +46,7 @@ export class PasswordChange implements Disposable {
     return this.#state.phase === "saving" ? this.#state.record : null;
   }
 
-  /** One more guess at the old password is asked for; an earlier one that was not proved is given up. @throws state.unexpected */
+  /** One more guess at the old password is asked for; one that was not proved is given up. @throws state.unexpected */
   start(request: PasswordStart): void {
     const { phase } = this.#state;
     if (phase === "awaitVerdict" || phase === "saving")

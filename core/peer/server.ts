@@ -5,7 +5,6 @@
  * It is the KDC: it holds a session key for each device until its logout, and forgets a conversation key as soon as it
  * has been issued. What is asked is answered by accounts.ts, passwordChanges.ts and exchange.ts.
  */
-
 import { wipeResult } from "../crypto/jobs.ts";
 import type { Env } from "../env.ts";
 import { CodedError, closeCodeOf, type ErrorCode } from "../errors.ts";

@@ -44,7 +44,7 @@ export const Envelope = struct({
   /** The number of the sender's list of devices, and of the recipient's as the sender knows it. */
   senderDevices: uint(4),
   recipientDevices: uint(4),
-  /** Header of the Double Ratchet (§2.2 there): the sender's ratchet key, the length of the chain before, the number in this one. */
+  /** Header of the Double Ratchet (§3.4 there): the sender's ratchet key, the chain before's length, the number in this one. */
   ratchetKey: fixed(32),
   previous: uint(4),
   number: uint(4),

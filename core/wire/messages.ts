@@ -38,7 +38,10 @@ const Logout = struct({});
 const Solution = struct({ nonce: fixed(PUZZLE_NONCE_BYTES) });
 /** Makes the account, or another in the place of the one with the identity key `replaces`. Answered by `Account`. */
 const CreateAccount = struct({ keys: AccountKeys, replaces: optional(fixed(32)) });
-/** Wraps of the account key for the password of this login, for the recovery code, or both; what is empty stays as it is. Answered by `WrapsStand`. */
+/**
+ * Wraps of the account key for the password of this login, for the recovery code, or both; what is empty stays as it is.
+ * Answered by `WrapsStand`.
+ */
 const PutWraps = struct({ identityKey: fixed(32), accountWrap: Wrapped, recoveryWrap: Wrapped });
 /** The wraps are kept. */
 const WrapsStand = struct({});
