@@ -96,7 +96,7 @@ describe("one-time prekeys", () => {
     const kept = handedIn.filter((id) => party.local.device.prekey(id, "oneTime") !== null);
     expect(kept).toEqual(handedIn.slice(-ONE_TIME_PREKEYS_KEPT));
     expect(party.saved.size).toBeLessThan(ONE_TIME_PREKEYS_KEPT + 10);
-  });
+  }, 60_000);
 });
 
 describe("a list of devices", () => {
