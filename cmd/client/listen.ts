@@ -1,17 +1,28 @@
 /** `client listen`: messages on stdout as they come. */
 import { CodedError } from "../../core/errors.ts";
-import type { MessageNotice, Notice, StatusNotice } from "../../core/peer/notices.ts";
+import type { MessageNotice, Notice } from "../../core/peer/notices.ts";
 import { EXIT, type ExitCode } from "../host/exit.ts";
 import { printable } from "../host/printable.ts";
 import type { ListenCommand } from "./commandLine.ts";
 import { messageJson, peerTime } from "./json.ts";
 import { withSession } from "./signIn.ts";
-import { hangingLines } from "./tui/view.ts";
+import { CHANGED_MARK, hangingLines } from "./tui/view.ts";
 import { noticeText } from "./words.ts";
 import type { World } from "./world.ts";
 
-/** What whoever reads the messages has to know. */
-const WARNINGS: readonly Notice["kind"][] = ["unreadable", "unsupported", "identityChanged"];
+/** What whoever reads the messages has to know besides; null for what is told in the chat alone. */
+function warningOf(notice: Notice): string | null {
+  switch (notice.kind) {
+    case "newDevice":
+      return notice.own ? noticeText(notice) : null; // it may be somebody else's
+    case "unreadable":
+    case "unsupported":
+    case "identityChanged":
+      return noticeText(notice);
+    default:
+      return null;
+  }
+}
 
 /** Ends when `--count` messages have come (0), when `--timeout` has passed (0, or 5 with a count), or interrupted. */
 export async function listen(command: ListenCommand, world: World): Promise<ExitCode> {
@@ -20,10 +31,8 @@ export async function listen(command: ListenCommand, world: World): Promise<Exit
   done.promise.catch(() => {}); // it may fail before anybody waits for it
   let left = command.count ?? Number.POSITIVE_INFINITY;
   const notice = (told: Notice) => {
-    if (WARNINGS.includes(told.kind)) {
-      const words = noticeText(told as StatusNotice);
-      if (words !== null) stderr.write(`ims: ${words}\n`);
-    }
+    const warning = warningOf(told);
+    if (warning !== null) stderr.write(`ims: ${warning}\n`);
     if (told.kind !== "message" || (told.own && !command.own) || left <= 0) return;
     stdout.write(command.json ? messageJson(told) : plainMessage(told, stdout.columns));
     left -= 1;
@@ -38,8 +47,9 @@ export async function listen(command: ListenCommand, world: World): Promise<Exit
   });
 }
 
-function plainMessage(message: MessageNotice, columns = Number.POSITIVE_INFINITY): string {
-  const { own, from, to, receivedAt, text } = message;
-  const who = own ? `you -> ${printable(to)}` : printable(from);
+/** A message as a line, its further lines indented. */
+export function plainMessage(message: MessageNotice, columns = Number.POSITIVE_INFINITY): string {
+  const { own, from, to, trust, receivedAt, text } = message;
+  const who = own ? `you -> ${printable(to)}` : `${printable(from)}${trust === "changed" ? CHANGED_MARK : ""}`;
   return `${hangingLines(`${peerTime(receivedAt)} ${who}: `, text, columns).join("\n")}\n`;
 }

@@ -44,9 +44,12 @@ export function clock(ms: number): string {
   return `${String(time.getHours()).padStart(2, "0")}:${String(time.getMinutes()).padStart(2, "0")}`;
 }
 
+/** Behind the name of a sender whose message came under another identity key than the pinned one. */
+export const CHANGED_MARK = " (identity key changed)";
+
 /** A message that has come, its further lines indented so that none looks like another message. */
 export function messageLines(look: Look, nowMs: number, message: MessageNotice): readonly string[] {
-  const mark = message.trust === "changed" ? " (identity key changed)" : "";
+  const mark = message.trust === "changed" ? CHANGED_MARK : "";
   const who = message.own ? ownHead(look, message.to) : `${bold(look, printable(message.from))}${mark}`;
   return textLines(look, nowMs, who, message.text);
 }

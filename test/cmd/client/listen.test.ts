@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import type { ListenCommand } from "../../../cmd/client/commandLine.ts";
-import { listen } from "../../../cmd/client/listen.ts";
+import { listen, plainMessage } from "../../../cmd/client/listen.ts";
 import { EXIT, endingOf } from "../../../cmd/host/exit.ts";
 import { parseUserName } from "../../../core/name.ts";
 import { rejection } from "../../support/codes.ts";
@@ -135,6 +135,28 @@ test("what cannot be read is told on stderr, and is not counted", async () => {
   expect(world.io.out()).toBe(`${AT} Alice: one\n`);
   expect(world.io.err()).toMatch(/^ims: a message from Chris could not be read; it was not confirmed \([\w.]+\)\n$/);
   await rogue.logOut();
+});
+
+test("a new device of the user's own is told on stderr: it may be somebody else's", async () => {
+  const { ended, world } = await listening({ count: 1 });
+  const other = await realm.connect("Bob");
+  await until(() => world.io.err() !== "");
+  expect(world.io.err()).toMatch(/^ims: you have a new device, [0-9a-f]{16}; .+\n$/);
+  alice.connection.send("Bob", "one");
+  expect(await ended).toBe(EXIT.done);
+  await other.connection.logout();
+});
+
+test.each([
+  ["pinned", "Alice"],
+  ["changed", "Alice (identity key changed)"],
+] as const)("what comes under a key that is %s is from %s", (trust, who) => {
+  const { user: bob } = realm.configOf("Bob");
+  const [device] = alice.connection.roster.get(realm.configOf("Alice").user)?.devices ?? [];
+  if (device === undefined) throw new Error("Alice is not there");
+  const message = { kind: "message", id: messageId(1), from: "Alice", device, to: bob, own: false } as const;
+  const line = plainMessage({ ...message, trust, sentAt: START_MS, receivedAt: START_MS, text: "one" });
+  expect(line).toBe(`${AT} ${who}: one\n`);
 });
 
 describe("the end", () => {
