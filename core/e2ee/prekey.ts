@@ -19,7 +19,7 @@ import { type DeviceOwner, signedBytes } from "./owner.ts";
 
 /** The private half of a prekey, as the device keeps it. The owner wipes it with `wipePrekey`. */
 export const PrekeyPair = struct({
-  /** From 1, never used twice by a device. */
+  /** From 1, counted up by the device. */
   id: uint(4, 0xffffffff, 1),
   /** The secret of the X25519 key. */
   dhSecret: secret(DH_BYTES),

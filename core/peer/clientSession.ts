@@ -158,10 +158,7 @@ export class ClientSession implements Disposable {
       default:
         throw new CodedError("state.unexpected", "out of place in a session");
     }
-    const { device, env, state } = this.#local;
-    if (!device.signedPrekeyIsOld(env.nowMs())) return;
-    device.forgetOldPrekeys(state, env.nowMs());
-    this.#replenish(ONE_TIME_PREKEYS);
+    this.#renewPrekeys();
   }
 
   /** What the user asks for. @throws text.tooLong, name.invalid, channel.exhausted, and only for a `send` */
@@ -262,6 +259,15 @@ export class ClientSession implements Disposable {
     for (const address of this.#sending.devicesOf(user)) this.#sending.gone(address);
     const name = this.#roster.nameOf(user);
     if (this.#roster.delete(user)) this.#output.notices.push({ kind: "unregistered", name });
+  }
+
+  /** Once a week; a client may run for months. */
+  #renewPrekeys(): void {
+    const { env, state, device } = this.#local;
+    const nowMs = env.nowMs();
+    if (!device.signedPrekeyIsOld(nowMs)) return;
+    device.forgetOldPrekeys(state, nowMs);
+    this.#replenish(ONE_TIME_PREKEYS);
   }
 
   #replenish(oneTimePrekeys: number): void {

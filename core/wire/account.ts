@@ -40,7 +40,7 @@ export type SignedDeviceList = Infer<typeof SignedDeviceList>;
 export const Prekey = struct({
   version: constant(1),
   device: deviceId,
-  /** From 1, never used twice by a device. */
+  /** From 1, counted up by the device. */
   id: uint(4, 0xffffffff, 1),
   dhKey: fixed(32),
   kemKey: fixed(1184),
