@@ -81,7 +81,7 @@ async function accept(
     parts.shownKeys.set(name, comparison.changed);
     parts.show(...changedLines(printable(comparison.name), comparison.fingerprint, comparison.changed));
   } else {
-    parts.session.accept(name);
+    parts.session.accept(name, comparison.changed);
     parts.tell(
       `the new identity key of ${printable(comparison.name)} is accepted; /verify ${printable(comparison.name)} compares it`,
     );

@@ -125,8 +125,8 @@ export class Connection implements Session, AccountAnswer {
     this.#handle({ kind: "sawGuesses" });
   }
 
-  accept(user: UserName): void {
-    this.#handle({ kind: "accept", user });
+  accept(user: UserName, key: string): void {
+    this.#handle({ kind: "accept", user, key });
   }
 
   verify(user: UserName, verified: boolean): void {

@@ -22,8 +22,8 @@ export interface Session {
    * @throws text.tooLong, name.invalid, connection.lost
    */
   send(to: string, text: string, id?: MessageId): void;
-  /** The key in the place of a user's pinned one is taken for theirs. */
-  accept(user: UserName): void;
+  /** The key in the place of a user's pinned one is taken for theirs, if it is the one with the fingerprint `key`. */
+  accept(user: UserName, key: string): void;
   /** The safety number of a user has been compared with them, or that is taken back. */
   verify(user: UserName, verified: boolean): void;
   /** What the user compares with a peer; null when the peer's key has not been seen. */

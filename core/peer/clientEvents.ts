@@ -26,8 +26,8 @@ export type SessionRequest =
   | { readonly kind: "sawGuesses" }
   /** Another recovery code, in the place of the last one. */
   | { readonly kind: "newRecoveryCode" }
-  /** The key in the place of the user's pinned one is taken for theirs. */
-  | { readonly kind: "accept"; readonly user: UserName }
+  /** The key in the place of the user's pinned one is taken for theirs, if it is the one with the fingerprint `key`. */
+  | { readonly kind: "accept"; readonly user: UserName; readonly key: string }
   /** The safety number of a user has been compared with them, or that is taken back. */
   | { readonly kind: "verify"; readonly user: UserName; readonly verified: boolean };
 

@@ -168,7 +168,7 @@ export class ClientSession implements Disposable {
         this.#sending.send(event.id, event.to, event.text);
         break;
       case "accept":
-        this.#accept(event.user);
+        this.#accept(event.user, event.key);
         break;
       case "verify":
         this.#local.contacts.verify(event.user, event.verified);
@@ -222,12 +222,12 @@ export class ClientSession implements Disposable {
     wipe(this.#sessionKey, this.#conversations, account, device, state);
   }
 
-  /** The key in the place of a user's pinned one is accepted, if there is one. */
-  #accept(user: UserName): void {
-    const { contacts } = this.#local;
-    if (!contacts.accept(user)) return;
-    const pinned = contacts.get(user)?.identityKey ?? EMPTY;
-    for (const peer of this.#conversations.devicesOf(user)) this.#conversations.keepOnlyOf(peer, pinned);
+  /** The key in the place of a user's pinned one is accepted, if it is the one that was shown: another may be there by now. */
+  #accept(user: UserName, shown: string): void {
+    const { contacts, env } = this.#local;
+    const changed = contacts.get(user)?.changed ?? null;
+    if (changed === null || fingerprintOf(env.crypto, changed) !== shown || !contacts.accept(user)) return;
+    for (const peer of this.#conversations.devicesOf(user)) this.#conversations.keepOnlyOf(peer, changed);
     this.#markAll();
   }
 

@@ -41,8 +41,8 @@ export class PlayedSession implements OwnedSession {
     this.sent.push({ to, text, id, deliveryMs });
   }
 
-  accept(name: UserName): void {
-    this.#trust(name, "pinned");
+  accept(name: UserName, key: string): void {
+    if (key === this.comparison?.changed) this.#trust(name, "pinned");
   }
 
   verify(name: UserName, verified: boolean): void {

@@ -37,7 +37,9 @@ export class People {
         this.#recover(member, codes);
         return true;
       case "identityChanged":
-        if (this.accepting) this.#parts.ask(member, { kind: "accept", user: parseUserName(notice.name) });
+        if (this.accepting) {
+          this.#parts.ask(member, { kind: "accept", user: parseUserName(notice.name), key: notice.now });
+        }
         return true;
       default:
         return false;

@@ -190,7 +190,8 @@ export class Script implements Disposable {
     this.#gather();
     for (const member of world.attached) {
       for (const [user, { trust }] of member.client.roster) {
-        if (trust === "changed") world.ask(member, { kind: "accept", user });
+        const key = trust === "changed" ? (member.client.comparisonOf(user)?.changed ?? null) : null;
+        if (key !== null) world.ask(member, { kind: "accept", user, key });
       }
     }
     // What was set back is noticed and mended, and new identity keys are accepted, as people write to each other.

@@ -89,8 +89,8 @@ export class GuestSession implements Session {
     this.#say({ do: "send", id, to, text, deliveryMs: this.#options.deliveryMs ?? DELIVERY_MS });
   }
 
-  accept(user: UserName): void {
-    this.#say({ do: "accept", user });
+  accept(user: UserName, key: string): void {
+    this.#say({ do: "accept", user, key });
   }
 
   verify(user: UserName, verified: boolean): void {

@@ -19,7 +19,7 @@ export type GuestLine =
       readonly text: string;
       readonly deliveryMs: number;
     }
-  | { readonly do: "accept"; readonly user: UserName }
+  | { readonly do: "accept"; readonly user: UserName; readonly key: string }
   | { readonly do: "verify"; readonly user: UserName; readonly verified: boolean }
   | { readonly do: "compare"; readonly user: UserName };
 
@@ -123,9 +123,12 @@ export function parseGuestLine(value: unknown): GuestLine | null {
       const { user, verified } = line;
       return isUser(user) && typeof verified === "boolean" ? { do: "verify", user, verified } : null;
     }
-    case "accept":
+    case "accept": {
+      const { user, key } = line;
+      return isUser(user) && typeof key === "string" ? { do: "accept", user, key } : null;
+    }
     case "compare":
-      return isUser(line.user) ? { do: line.do, user: line.user } : null;
+      return isUser(line.user) ? { do: "compare", user: line.user } : null;
     default:
       return null;
   }

@@ -136,7 +136,7 @@ export class Owner implements Disposable {
       case "send":
         return this.#send(guest, line);
       case "accept":
-        this.#session.accept(line.user);
+        this.#session.accept(line.user, line.key);
         this.#tellRoster();
         return true;
       case "verify":

@@ -138,6 +138,17 @@ describe("/accept", () => {
     expect((await alice.connection.comparisonOf(BOB))?.fingerprint).toBe(later ?? "");
   });
 
+  test("of a key that somebody else's has replaced meanwhile does nothing", async () => {
+    await talk();
+    await anotherBob();
+    const shown = (await alice.connection.comparisonOf(BOB))?.changed ?? "";
+    await anotherBob();
+    alice.connection.accept(BOB, shown);
+    expect(trust()).toBe("changed");
+    alice.connection.accept(BOB, (await alice.connection.comparisonOf(BOB))?.changed ?? "");
+    expect(trust()).toBe("pinned");
+  });
+
   test("shows both keys, and takes the new one after yes alone", async () => {
     await talk();
     await run(verify("bob", true));

@@ -250,8 +250,11 @@ describe("keys", () => {
     await other.heard.until(() => trust() === "verified", "the mark");
     guest.session.verify(BOB, false);
     await other.heard.until(() => trust() === "pinned", "its end");
+    owner.session.comparison = { ...owner.session.comparison, trust: "changed", changed: "g" };
     owner.session.roster.set(...user("Bob", { trust: "changed" }));
-    guest.session.accept(BOB);
+    guest.session.accept(BOB, "f");
+    expect((await guest.session.comparisonOf(BOB))?.trust).toBe("changed");
+    guest.session.accept(BOB, "g");
     await other.heard.until(() => trust() === "pinned", "the acceptance");
   });
 

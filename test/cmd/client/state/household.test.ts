@@ -90,7 +90,7 @@ describe("a guest", () => {
     expect((await session.comparisonOf(BOB))?.trust).toBe("verified");
     for (const roster of [session.roster, owner.connection.roster]) expect(roster.get(BOB)?.trust).toBe("verified");
     session.verify(BOB, false);
-    session.accept(BOB); // nothing has changed: it does nothing
+    session.accept(BOB, mine?.fingerprint ?? ""); // nothing has changed: it does nothing
     expect((await session.comparisonOf(BOB))?.trust).toBe("pinned");
   });
 

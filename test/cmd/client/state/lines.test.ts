@@ -118,7 +118,7 @@ describe("what a guest may say", () => {
   test.each<GuestLine>([
     send,
     { ...send, text: "\u0000".repeat(TEXT_MAX_BYTES), deliveryMs: 2 ** 31 - 1 },
-    { do: "accept", user: bob },
+    { do: "accept", user: bob, key: "SHA256:f" },
     { do: "compare", user: bob },
     { do: "verify", user: bob, verified: true },
     { do: "verify", user: bob, verified: false },
@@ -144,7 +144,8 @@ describe("what a guest may say", () => {
     [{ ...send, deliveryMs: "5" }],
     [{ ...send, deliveryMs: 0 }],
     [{ ...send, deliveryMs: 2 ** 31 }],
-    [{ do: "accept", user: "Bob" }],
+    [{ do: "accept", user: "Bob", key: "SHA256:f" }],
+    [{ do: "accept", user: "bob" }],
     [{ do: "accept" }],
     [{ do: "compare", user: 5 }],
     [{ do: "verify", user: "bob" }],
