@@ -37,6 +37,7 @@ const SILENCE_MS = 15_000;
 const CLOSE_MS = 1000;
 
 export class Connection implements Session, AccountAnswer {
+  readonly user: UserName;
   readonly #env: Env;
   readonly #state: DeviceState;
   readonly #attach: boolean;
@@ -80,12 +81,15 @@ export class Connection implements Session, AccountAnswer {
 
   /**
    * Connects and logs in; resolves when the roster is complete, or, without `attach`, when the account is open.
-   * `login.password` is taken over.
+   * `login.password` and `options.state` are taken over.
    * @throws server.unreachable, channel.handshake (not the server we know), auth.rejected, auth.tooManyDevices,
    * connection.lost and whatever else the server may say
    */
   static async open(env: Env, target: Target, login: LoginConfig, options: OpenOptions): Promise<Connection> {
-    const connection = new Connection(env, target, login, options);
+    using given = new DisposableStack();
+    for (const taken of [login.password, options.state]) given.use(taken);
+    const connection = new Connection(env, target, login, options); // reads the state, which may fail
+    given.move();
     await connection.#attached.promise;
     return connection;
   }
@@ -137,9 +141,6 @@ export class Connection implements Session, AccountAnswer {
     return this.#client.comparisonOf(user);
   }
 
-  /** Whose login it is. */
-  readonly user: UserName;
-
   /** Resolves when `holds` does, which is looked at whenever the server has said something. */
   until(holds: () => boolean): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -169,8 +170,8 @@ export class Connection implements Session, AccountAnswer {
   #expectAnswer(): void {
     clearTimeout(this.#silence);
     if (this.#ended) return;
-    const unreachable = (): void => this.#handle({ kind: "disconnected", code: "server.unreachable" });
-    this.#silence = setTimeout(unreachable, this.#silenceMs);
+    const code = "server.unreachable";
+    this.#silence = setTimeout(() => this.#handle({ kind: "disconnected", code }), this.#silenceMs);
   }
 
   /**

@@ -105,8 +105,8 @@ export class Attempt implements Disposable {
   readonly guest: GuestSession | null;
   readonly #parts: AttemptParts;
   #state: DeviceState | null;
-  /** What the user has set in the place of an operator's. */
-  #replaced: Secret | null = null;
+  /** What the user has set in the place of an operator's; the last one counts. */
+  readonly #replaced: Secret[] = [];
 
   constructor(parts: AttemptParts, reached: DeviceState | GuestSession) {
     this.#parts = parts;
@@ -120,13 +120,13 @@ export class Attempt implements Disposable {
     const progress = new Progress(io.stderr, person);
     how.interrupted.catch(() => progress.stop());
     try {
-      return await patiently(() => this.#open(this.#replaced ?? password, progress), {
+      return await patiently(() => this.#open(this.#replaced.at(-1) ?? password, progress), {
         person,
         progress,
         interrupted: how.interrupted,
       });
     } catch (error) {
-      const again = this.#replaced !== null && error instanceof CodedError && error.code === "account.initial";
+      const again = this.#replaced.length > 0 && error instanceof CodedError && error.code === "account.initial";
       if (again) return await this.open(password, person);
       throw error instanceof CodedError && error.code === "server.unreachable" ? unreachable(config, error) : error;
     } finally {
@@ -135,7 +135,7 @@ export class Attempt implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    wipe(this.#state, this.#replaced);
+    wipe(this.#state, ...this.#replaced);
   }
 
   async #open(password: Secret, progress: Progress): Promise<Connection> {
@@ -143,8 +143,10 @@ export class Attempt implements Disposable {
     progress.start("Connecting");
     const state = this.#state ?? (await this.#parts.reach());
     this.#state = null;
-    if (state instanceof GuestSession)
+    if (state instanceof GuestSession) {
+      await state.logout();
       throw new CodedError("file.locked", "another client uses this device now; try again");
+    }
     let owner: Owner | null = null;
     const notice = (told: Notice): void => {
       if (owner?.notice(told) !== true) how.events.notice(told);
@@ -154,7 +156,7 @@ export class Attempt implements Disposable {
       solving: () => progress.start("The server is busy and asks for some work first"),
       stretching: () => progress.start("Checking the password"),
       notice: (told: Notice) => {
-        if (told.kind === "passwordChanged" && connecting !== null && owner === null && this.#replaced !== null) {
+        if (told.kind === "passwordChanged" && connecting !== null && owner === null && this.#replaced.length > 0) {
           connecting.giveUp(new CodedError(told.code ?? "account.initial"));
         } else notice(told);
       },
@@ -190,9 +192,7 @@ export class Attempt implements Disposable {
       answer.giveUp(new CodedError("account.recovery"));
       return;
     }
-    const replaced = (next: Secret): void => {
-      this.#replaced = next;
-    };
+    const replaced = (next: Secret): void => void this.#replaced.push(next);
     void answerAccount(told, answer, { env, io, user, password, prompter: how.questions(), replaced });
   }
 }

@@ -1,9 +1,12 @@
 /** The client's side of the wire against servers that do as a script says. Sessions: connectionSession.test.ts. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import { createServer } from "node:net";
+import { Connection } from "../../../cmd/client/connection.ts";
+import type { DeviceState } from "../../../cmd/client/state/deviceState.ts";
 import { EXIT, endingOf } from "../../../cmd/host/exit.ts";
 import type { CryptoProvider } from "../../../core/crypto/provider.ts";
 import { CodedError } from "../../../core/errors.ts";
+import { Secret } from "../../../core/secret.ts";
 import { rejection } from "../../support/codes.ts";
 import { quickCrypto } from "../../support/fixedEnv.ts";
 import { freePort } from "../../support/freePort.ts";
@@ -90,6 +93,21 @@ describe("a server that falls silent", () => {
     const connection = await realm.open({ env: { ...realm.env(), crypto: { ...quickCrypto, run } }, silenceMs: 250 });
     await connection.logout();
   });
+});
+
+test("a state that cannot be read is given back, and the password is wiped", async () => {
+  const login = realm.configOf("Alice");
+  using held = Secret.copy(new Uint8Array(1)); // whether it was disposed
+  const state: DeviceState = {
+    get stored(): never {
+      throw new CodedError("state.damaged", "the disk");
+    },
+    ...{ temporary: false, save: () => {}, [Symbol.dispose]: () => held[Symbol.dispose]() },
+  };
+  const options = { state, interactive: false, events: new Heard() };
+  const opening = Connection.open(realm.env(), { host: "127.0.0.1", port: 9 }, login, options);
+  expect((await rejection(opening)).code).toBe("state.damaged");
+  expect([login.password.wiped, held.wiped]).toEqual([true, true]);
 });
 
 test("no compression is offered: what is sealed does not shrink, and lengths would tell", async () => {
