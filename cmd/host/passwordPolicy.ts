@@ -20,7 +20,7 @@ import type { Secret } from "../../core/secret.ts";
  * from 7,776 are rarely shorter, and take a core 1,900 years on average at a quarter of a second a guess. A rule that
  * most people run into is one that operators override, and with it the list.
  */
-export const PASSWORD_MIN_CHARACTERS = 12;
+const PASSWORD_MIN_CHARACTERS = 12;
 
 /** The list is ranked: the most common ones come first. */
 const COMMON_COUNT = 10_000;

@@ -17,7 +17,7 @@ import type { UserEntries } from "./users.ts";
 /** Why somebody was turned away before there was a connection to close with a code. */
 export const DOOR_CAUSES = ["door.address", "door.full", "door.stopping"] as const;
 /** Somebody who begins a login and goes: as a rule the password was wrong, which the client sees first. */
-export const UNPROVED = "login.unproved";
+const UNPROVED = "login.unproved";
 export type RefusalCause = ErrorCode | (typeof DOOR_CAUSES)[number] | typeof UNPROVED;
 
 /** Every cause that a server can have. */

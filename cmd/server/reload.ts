@@ -60,7 +60,7 @@ function sameKeys(a: Keyring, b: Keyring): boolean {
 }
 
 /** The keys whose values differ, as the file has them: `port`, `limits.connections`. */
-export function changedKeys(before: ServerConfig, after: ServerConfig): readonly string[] {
+function changedKeys(before: ServerConfig, after: ServerConfig): readonly string[] {
   const values = ({ file: _file, name: _name, limits, ...rest }: ServerConfig): ReadonlyMap<string, string> => {
     const inner = Object.entries(limits).map(([key, value]) => [`limits.${key}`, value] as const);
     return new Map([...Object.entries(rest), ...inner].map(([key, value]) => [key, JSON.stringify(value)]));

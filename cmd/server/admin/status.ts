@@ -19,7 +19,7 @@ export async function showStatus(command: StatusCommand, io: Io): Promise<ExitCo
 }
 
 /** Lines for a terminal. */
-export function statusText(status: Status, all: boolean): string {
+function statusText(status: Status, all: boolean): string {
   const rows: readonly (readonly [title: string, text: string])[] = [
     ["server", `ims ${status.version} (${status.commit}), ${status.build}, process ${status.pid}`],
     ["up", `${duration(status.uptimeSeconds)}, since ${status.startedAt}`],
