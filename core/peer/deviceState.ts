@@ -9,7 +9,7 @@ import type { Contacts } from "./contacts.ts";
 import { DeviceKeys } from "./deviceKeys.ts";
 import { type LoadedState, SavedState, type StateHeader, type StoredState, wipeLoaded } from "./savedState.ts";
 
-export interface DeviceState {
+export interface OpenDevice {
   readonly device: DeviceKeys;
   readonly state: SavedState;
   /** What was saved, to be wiped by whoever takes it over; nothing of a new device. */
@@ -31,7 +31,7 @@ export interface Enlisted {
 }
 
 /** A new device, with a state that its keys are written to. */
-export function drawDevice(env: Env, account: Account, owner: Owner, temporary: boolean): DeviceState {
+export function drawDevice(env: Env, account: Account, owner: Owner, temporary: boolean): OpenDevice {
   const device = DeviceKeys.draw(env, newDeviceId(env), temporary);
   const stateKey = drawStateKey(env);
   const state = new SavedState(env, stateKey);
@@ -42,7 +42,7 @@ export function drawDevice(env: Env, account: Account, owner: Owner, temporary: 
 }
 
 /** Nothing is left of it when it throws. @throws state.damaged */
-export function restoreDevice(env: Env, account: Account, owner: Owner, stored: StoredState): DeviceState {
+export function restoreDevice(env: Env, account: Account, owner: Owner, stored: StoredState): OpenDevice {
   const { device, stateWrap } = stored.header;
   const state = new SavedState(env, unwrapStateKey(env.crypto, account.key, { ...owner, device }, stateWrap));
   let loaded: LoadedState = new Map();
