@@ -8,7 +8,7 @@ import type { TerminalProgram } from "../support/terminal.ts";
 setDefaultTimeout(90_000);
 
 /** Changes of a password that are killed. */
-const ROUNDS = 3;
+const [LEAST_ROUNDS, MOST_ROUNDS] = [3, 12];
 const GROUPS = /^ +(\d{5} \d{5} \d{5} \d{5})$/gm;
 
 let realm: RunningRealm;
@@ -231,10 +231,13 @@ test("a change of the password that is killed: one of the two passwords works, a
   const { folder } = own;
   const words = ["quarrelsome violet tram", "unhurried copper finch"];
   expect(await own.as("Alice", ["send", "Bob", "before all"])).toMatchObject({ code: 0, err: "" });
-  let [which, changes] = [0, 0];
+  let [which, changes, rounds] = [0, 0, 0];
   /** Of the time of a login, when it is killed: it moves towards the moment that decides. */
   let share = 1.5;
-  for (let round = 0; round < ROUNDS; round += 1) {
+  // Until both have been seen: a change that came too late, and one that had taken effect.
+  while (rounds < LEAST_ROUNDS || changes === 0 || changes === rounds) {
+    const round = ++rounds;
+    expect(round).toBeLessThanOrEqual(MOST_ROUNDS);
     const next = words[which] ?? "";
     const file = folder.setPassword("next", next);
     const began = performance.now();
@@ -256,6 +259,5 @@ test("a change of the password that is killed: one of the two passwords works, a
     await bob.untilText(`round ${round}`);
   }
   for (const line of bob.out.trimEnd().split("\n")) expect(JSON.parse(line).identity).toBe("pinned");
-  reportFigures("changes of a password that were killed", { all: ROUNDS, "had taken effect": changes });
-  expect(changes).toBeGreaterThan(0);
+  reportFigures("changes of a password that were killed", { all: rounds, "had taken effect": changes });
 });

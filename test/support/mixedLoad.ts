@@ -89,13 +89,14 @@ export class MixedLoad {
     using from = await Intruder.login(this.#realm, this.#user());
     using to = await Intruder.login(this.#realm, this.#user());
     from.peer.send([{ kind: "ticketRequest", ...to.peer.self }]);
-    for (let count = 0; count < MESSAGES; count += 1) {
-      const message = newMessageId(hostEnv);
+    const messages = Array.from({ length: MESSAGES }, () => newMessageId(hostEnv));
+    for (const message of messages) {
       const envelope = hostEnv.randomBytes(1 + this.#seeded.integer(1000));
       from.peer.send([{ kind: "send", message, ...to.peer.self, envelope }]);
-      to.peer.send([{ kind: "acknowledge", message, ...from.peer.self }]);
     }
-    await settled(() => to.count("delivery") === MESSAGES && from.count("confirmed") === MESSAGES, "messages");
+    await settled(() => to.count("delivery") === MESSAGES, "messages");
+    for (const message of messages) to.peer.send([{ kind: "acknowledge", message, ...from.peer.self }]);
+    await settled(() => from.count("confirmed") === MESSAGES, "confirmations");
     await settled(() => from.count("grant") === 1, "a ticket");
     this.#did("conversations");
   }
