@@ -44,6 +44,12 @@ export class Intruder implements Disposable {
     return this.heard.get(kind) ?? 0;
   }
 
+  /** In words, for a test that waits in vain. */
+  get told(): string {
+    const heard = Array.from(this.heard, ([kind, count]) => `${count} ${kind}`).join(", ");
+    return `${this.socket.closed ? `ended (${this.#goodbye})` : "standing"}, heard ${heard || "nothing"}`;
+  }
+
   /** Sends as fast as the socket takes it, until it is cut or `untilMs` of the clock of `performance.now`. */
   async flood(untilMs: number, send: () => void): Promise<number> {
     let sent = 0;

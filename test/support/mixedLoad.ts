@@ -94,10 +94,15 @@ export class MixedLoad {
       const envelope = hostEnv.randomBytes(1 + this.#seeded.integer(1000));
       from.peer.send([{ kind: "send", message, ...to.peer.self, envelope }]);
     }
-    await settled(() => to.count("delivery") === MESSAGES, "messages");
+    await settled(
+      () => to.count("delivery") === MESSAGES,
+      () => `messages: ${to.told}, and of their sender: ${from.told}`,
+    );
     for (const message of messages) to.peer.send([{ kind: "acknowledge", message, ...from.peer.self }]);
-    await settled(() => from.count("confirmed") === MESSAGES, "confirmations");
-    await settled(() => from.count("grant") === 1, "a ticket");
+    await settled(
+      () => from.count("confirmed") === MESSAGES && from.count("grant") === 1,
+      () => `confirmations and a ticket: ${from.told}`,
+    );
     this.#did("conversations");
   }
 
@@ -173,10 +178,5 @@ export class MixedLoad {
   }
 }
 
-function settled(look: () => boolean, what: string): Promise<true> {
-  return new Watched().until(
-    () => look() || null,
-    () => what,
-    PATIENCE_MS * 2,
-  ) as Promise<true>;
-}
+const settled = (look: () => boolean, explain: () => string): Promise<true> =>
+  new Watched().until(() => look() || null, explain, PATIENCE_MS * 2);
