@@ -137,9 +137,7 @@ async function finish(env: Env, login: Login, ke2: Uint8Array): Promise<Enrolled
   wipe(state, stretching, sessionKey);
   const { user, realm } = context;
   const free = freeDevices(realm, user);
-  const [again] = free;
-  const self = { user, device: again ?? newDeviceId(env) };
-  free.delete(self.device);
+  const self = { user, device: free.pop() ?? newDeviceId(env) };
   const peer = peerOf(channel, transport, self);
   using enrolment = new Enrolment(env, testDevice(realm, self), exportKey);
   enrolment.devicesMax = login.devicesMax;
@@ -152,7 +150,7 @@ async function finish(env: Env, login: Login, ke2: Uint8Array): Promise<Enrolled
     if (attach.length === 0) continue;
     let left = false;
     const leave = (): void => {
-      if (!left) free.add(self.device); // once: another login may have it since
+      if (!left) free.push(self.device); // once: another login may have it since
       left = true;
     };
     const logOut = async (): Promise<void> => {
@@ -163,12 +161,15 @@ async function finish(env: Env, login: Login, ke2: Uint8Array): Promise<Enrolled
   }
 }
 
-/** Devices of a user that have left: they come back at the next login, as a person's would. */
-const devicesOut = new Map<string, Set<DeviceId>>();
+/**
+ * Devices of a user that have left: they come back at the next login, as a person's would, and those that left last come
+ * first: a user's list then holds no more than were there at once, whatever another server of the realm was shown before.
+ */
+const devicesOut = new Map<string, DeviceId[]>();
 
-function freeDevices(realm: Uint8Array, user: UserName): Set<DeviceId> {
+function freeDevices(realm: Uint8Array, user: UserName): DeviceId[] {
   const key = `${realm.toHex()}/${user}`;
-  const free = devicesOut.get(key) ?? new Set();
+  const free = devicesOut.get(key) ?? [];
   devicesOut.set(key, free);
   return free;
 }
