@@ -56,7 +56,7 @@ export class ClientDevice implements Disposable {
     this.bundle = { identityKey: account.identityKey, devices, signed: put.signed, oneTime };
     const local = { env, owner, self: this.self, serverPublicKey, account, device, state, contacts };
     const sessionKey = Secret.take(env.randomBytes(64));
-    this.#session = new ClientSession({ local, sessionKey, loaded: new Map(), restored: false });
+    this.#session = new ClientSession({ local, sessionKey, loaded: new Map(), restored: false, seen: new Map() });
     this.#keep();
   }
 

@@ -1,6 +1,7 @@
 /** The commands of the chat about keys, devices and the account. Those about the account are for whoever owns the connection. */
 import { CodedError } from "../../core/errors.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
+import type { Comparison } from "../../core/peer/clientSession.ts";
 import { wipe } from "../../core/secret.ts";
 import { normalizePassword } from "../host/password.ts";
 import { printable } from "../host/printable.ts";
@@ -16,7 +17,7 @@ export interface AccountCommandParts {
   readonly session: Session;
   readonly screen: Pick<Screen, "asking">;
   readonly look: { readonly utf8: boolean };
-  /** Which new key of a user was shown last, as a fingerprint: only that one can be accepted. */
+  /** Which key of a user was shown last, as a fingerprint: only that one can be accepted or marked as verified. */
   readonly shownKeys: Map<UserName, string>;
   /** Lines that stand by themselves. */
   readonly show: (...lines: readonly string[]) => void;
@@ -60,10 +61,10 @@ async function verify(
     parts.warn(unseen(name, parts.session));
   } else if (name === parseUserName(parts.session.self)) {
     parts.show(...ownLines(comparison));
-  } else if (yes === null || comparison.changed !== null) {
-    parts.show(...comparisonLines(comparison, parts.look, `/verify ${comparison.name} yes`));
+  } else if (yes === null || comparison.changed !== null || (yes && !wasShown(name, comparison, parts))) {
+    show(name, comparison, parts, comparisonLines(comparison, parts.look, `/verify ${comparison.name} yes`));
   } else {
-    parts.session.verify(name, yes);
+    parts.session.verify(name, comparison.fingerprint, yes);
     parts.tell(`${printable(comparison.name)} is ${yes ? "verified" : "no longer marked as verified"}`);
   }
 }
@@ -76,16 +77,29 @@ async function accept(
   const comparison = await parts.session.comparisonOf(name);
   if (comparison === null) parts.warn(unseen(name, parts.session));
   else if (comparison.changed === null) parts.tell(`the identity key of ${printable(comparison.name)} has not changed`);
-  else if (!yes || parts.shownKeys.get(name) !== comparison.changed) {
-    // A server can put yet another key in place while the user compares the one that was shown.
-    parts.shownKeys.set(name, comparison.changed);
-    parts.show(...changedLines(printable(comparison.name), comparison.fingerprint, comparison.changed));
+  else if (!yes || !wasShown(name, comparison, parts)) {
+    const { fingerprint, changed } = comparison;
+    show(name, comparison, parts, changedLines(printable(comparison.name), fingerprint, changed));
   } else {
     parts.session.accept(name, comparison.changed);
+    parts.shownKeys.delete(name); // its safety number was not
     parts.tell(
       `the new identity key of ${printable(comparison.name)} is accepted; /verify ${printable(comparison.name)} compares it`,
     );
   }
+}
+
+/** The key that an answer would be about: the one in the place of the pinned one, or the pinned one. */
+const keyOf = ({ changed, fingerprint }: Comparison): string => changed ?? fingerprint;
+
+/** A server can put another key in place while the user compares the one that was shown. */
+function wasShown(name: UserName, comparison: Comparison, { shownKeys }: AccountCommandParts): boolean {
+  return shownKeys.get(name) === keyOf(comparison);
+}
+
+function show(name: UserName, comparison: Comparison, parts: AccountCommandParts, lines: readonly string[]): void {
+  parts.shownKeys.set(name, keyOf(comparison));
+  parts.show(...lines);
 }
 
 function unseen(name: UserName, { roster }: Session): string {

@@ -133,8 +133,8 @@ export class Connection implements Session, AccountAnswer {
     this.#handle({ kind: "accept", user, key });
   }
 
-  verify(user: UserName, verified: boolean): void {
-    this.#handle({ kind: "verify", user, verified });
+  verify(user: UserName, key: string, verified: boolean): void {
+    this.#handle({ kind: "verify", user, key, verified });
   }
 
   async comparisonOf(user: UserName): Promise<Comparison | null> {

@@ -10,10 +10,11 @@ import { openPrompter, signIn } from "./signIn.ts";
 import type { World } from "./world.ts";
 
 /** One line for each device. */
-export function deviceLines({ list, standings, self }: OwnDevices): readonly string[] {
+export function deviceLines({ list, seen: seenAt, online, self }: OwnDevices): readonly string[] {
   return list.map(({ device, addedAt, temporary }) => {
-    const seenAt = standings.find((standing) => standing.device === device)?.seenAt;
-    const seen = seenAt === undefined || seenAt === 0 ? "" : `, last seen ${day(seenAt)}`;
+    const lastMs = seenAt.get(device);
+    const before = lastMs === undefined ? "" : `, last seen ${day(lastMs)}`;
+    const seen = online.has(device) ? ", online" : before;
     const marks = `${temporary === 1 ? ", temporary" : ""}${device === self ? " (this one)" : ""}`;
     return `${device}  since ${day(addedAt)}${seen}${marks}`;
   });
@@ -72,8 +73,10 @@ export async function devices(command: DevicesCommand, { io, env, interrupt }: W
   }
 }
 
-function deviceJson({ device, addedAt, temporary }: OwnDevices["list"][number], { standings }: OwnDevices): string {
-  const seenAt = standings.find((standing) => standing.device === device)?.seenAt ?? 0;
-  const seen = seenAt === 0 ? null : peerTime(seenAt);
-  return jsonLine({ type: "device", device, addedAt: peerTime(addedAt), seenAt: seen, temporary: temporary === 1 });
+function deviceJson({ device, addedAt, temporary }: OwnDevices["list"][number], own: OwnDevices): string {
+  const lastMs = own.seen.get(device);
+  const seenAt = lastMs === undefined ? null : peerTime(lastMs);
+  const online = own.online.has(device);
+  const at = { addedAt: peerTime(addedAt), seenAt };
+  return jsonLine({ type: "device", device, ...at, temporary: temporary === 1, online });
 }

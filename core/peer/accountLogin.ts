@@ -25,7 +25,7 @@ import type { ServerMessage } from "../wire/messages.ts";
 import { Contacts, savedDevicesNumber } from "./contacts.ts";
 import type { DeviceKeys } from "./deviceKeys.ts";
 import { drawDevice, type Enlisted, restoreDevice } from "./deviceState.ts";
-import type { OwnDevices } from "./localDevice.ts";
+import { type OwnDevices, ownDevices } from "./localDevice.ts";
 import { newRecoveryCode } from "./newRecoveryCode.ts";
 import type { AccountNotice } from "./notices.ts";
 import {
@@ -72,8 +72,8 @@ export class AccountLogin implements Disposable {
   #device: DeviceKeys | null = null;
   #state: SavedState | null = null;
   #loaded: LoadedState = new Map();
-  /** By the server's clock, as the account was told; by this device's when that is behind: the server's word ages nobody. */
-  #nowMs = 0;
+  /** By the server's clock, when it told of the account. */
+  #toldMs = 0;
   #tries = 0;
   #enlisted: Enlisted | null = null;
   #output = outputOf();
@@ -85,7 +85,7 @@ export class AccountLogin implements Disposable {
 
   /** The devices of the account, once it is open. */
   get devices(): OwnDevices {
-    return { list: this.#list.devices, standings: this.#standings, self: null };
+    return ownDevices(this.#list.devices, this.#standings, this.#toldMs);
   }
 
   /** The account key while it is open, lent. */
@@ -176,7 +176,7 @@ export class AccountLogin implements Disposable {
     }
     const { keys } = found;
     this.#keys = keys;
-    this.#nowMs = Math.min(nowMs, this.#env.nowMs());
+    this.#toldMs = nowMs;
     this.#standings = found.standings;
     this.#takeList(keys.identityKey, found.devices);
     const [made, code] = [this.#made, this.#code];
@@ -245,7 +245,8 @@ export class AccountLogin implements Disposable {
     const isListed = this.#list.devices.some((entry) => entry.device === device.id);
     // A device that has never been in may have been cut off before it was listed.
     if (!isListed && device.logins > 0) throw new CodedError("auth.removed");
-    const stale = staleDevices(this.#list, this.#standings, device.id, this.#nowMs);
+    const nowMs = Math.min(this.#toldMs, this.#env.nowMs()); // the server's word ages nobody
+    const stale = staleDevices(this.#list, this.#standings, device.id, nowMs);
     if (isListed && stale.length === 0) {
       this.#complete(account, device, state);
       return;
@@ -292,7 +293,7 @@ export class AccountLogin implements Disposable {
     const have = restored ? NO_STANDING : standing; // the private halves of those at the server may not be in the copy
     this.#output.frames.push(...device.replenish(this.#env, state, { owner, identity: account.identity }, have));
     this.#output.frames.push({ kind: "attach", device: device.id, logins: device.logins });
-    this.#enlisted = { account, device, state, contacts, loaded: this.#loaded, restored };
+    this.#enlisted = { account, device, state, contacts, loaded: this.#loaded, restored, seen: this.devices.seen };
     this.#loaded = new Map();
   }
 }

@@ -33,7 +33,7 @@ type Phase =
   | { readonly phase: "ended" };
 
 const NOBODY: RosterView = new Map();
-const NO_DEVICES: OwnDevices = { list: [], standings: [], self: null };
+const NO_DEVICES: OwnDevices = { list: [], seen: new Map(), online: new Set(), self: null };
 
 export class Client {
   readonly #env: Env;
@@ -206,12 +206,12 @@ export class Client {
     this.#run(account.takeOutput());
     const enlisted = account.takeEnlisted();
     if (enlisted === null) return;
-    const { loaded, restored, ...parts } = enlisted;
+    const { loaded, restored, seen, ...parts } = enlisted;
     const { realm, user, serverPublicKey } = this.#config;
     const self = { user, device: parts.device.id };
     const local = { env: this.#env, owner: { realm, user }, self, serverPublicKey, ...parts };
     wipe(account);
-    const session = new ClientSession({ local, sessionKey, loaded, restored });
+    const session = new ClientSession({ local, sessionKey, loaded, restored, seen });
     this.#phase = { phase: "session", channel, session };
     this.#run(session.takeOutput());
   }

@@ -29,7 +29,7 @@ export type SessionRequest =
   /** The key in the place of the user's pinned one is taken for theirs, if it is the one with the fingerprint `key`. */
   | { readonly kind: "accept"; readonly user: UserName; readonly key: string }
   /** The safety number of a user has been compared with them, or that is taken back. */
-  | { readonly kind: "verify"; readonly user: UserName; readonly verified: boolean };
+  | { readonly kind: "verify"; readonly user: UserName; readonly key: string; readonly verified: boolean };
 
 export type ClientEvent =
   | SessionRequest

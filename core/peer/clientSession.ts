@@ -31,6 +31,8 @@ export interface SessionStart {
   readonly loaded: LoadedState;
   /** What was saved is older than what the server has seen of this device: its conversations do not go on. */
   readonly restored: boolean;
+  /** When the user's devices were last connected. */
+  readonly seen: ReadonlyMap<DeviceId, number>;
 }
 
 /** What is shown of a peer to compare it with the peer. */
@@ -51,14 +53,16 @@ export class ClientSession implements Disposable {
   readonly #roster = new Roster();
   readonly #sending: Sending;
   readonly #receiving: Receiving;
+  readonly #seen: Map<DeviceId, number>;
   #attached = false;
   /** Recovery codes that count, and are shown, when the server has their wraps. */
   readonly #codes: AccountNotice[] = [];
   #output = outputOf();
 
   /** Wipes all that it was given when it throws. @throws state.damaged */
-  constructor({ local, sessionKey, loaded, restored }: SessionStart) {
+  constructor({ local, sessionKey, loaded, restored, seen }: SessionStart) {
     this.#local = local;
+    this.#seen = new Map(seen);
     this.#sessionKey = sessionKey;
     this.#conversations = new Conversations(local);
     try {
@@ -89,7 +93,8 @@ export class ClientSession implements Disposable {
   /** This user's devices. */
   get devices(): OwnDevices {
     const { user, device: self } = this.#local.self;
-    return { list: this.#local.contacts.get(user)?.devices?.list.devices ?? [], standings: [], self };
+    const list = this.#local.contacts.get(user)?.devices?.list.devices ?? [];
+    return { list, seen: this.#seen, online: new Set(this.#roster.entries.get(user)?.devices), self };
   }
 
   /** Lent. */
@@ -171,8 +176,7 @@ export class ClientSession implements Disposable {
         this.#accept(event.user, event.key);
         break;
       case "verify":
-        this.#local.contacts.verify(event.user, event.verified);
-        this.#markAll();
+        if (this.#local.contacts.verify(event.user, event.key, event.verified)) this.#markAll();
         break;
       case "newRecoveryCode":
         this.#newRecoveryCode();
@@ -251,6 +255,7 @@ export class ClientSession implements Disposable {
     const before = this.#roster.devicesOf(user).length;
     const { come, gone } = this.#roster.set(user, { name, devices, trust: this.#local.contacts.trustOf(user) });
     for (const address of gone) this.#sending.gone(address);
+    if (user === this.self.user) for (const { device } of gone) this.#seen.set(device, this.#local.env.nowMs());
     for (const address of come) if (!sameAddress(address, this.self)) this.#sending.come(address);
     if (this.#attached) this.#output.notices.push({ kind: "presence", name, before, devices: devices.length });
   }

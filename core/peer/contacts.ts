@@ -7,6 +7,7 @@
 import { equalBytes } from "../crypto/compare.ts";
 import type { Account } from "../e2ee/account.ts";
 import { verifyDeviceList } from "../e2ee/deviceList.ts";
+import { fingerprintOf } from "../e2ee/fingerprint.ts";
 import type { Owner } from "../e2ee/owner.ts";
 import { openPin, type PinNote, sealPin } from "../e2ee/pin.ts";
 import type { Env } from "../env.ts";
@@ -207,10 +208,14 @@ export class Contacts {
     return true;
   }
 
-  /** The user has compared the safety number of the pinned key: false when there is none, or another in its place. */
-  verify(user: UserName, verified: boolean): boolean {
+  /**
+   * The user has compared the safety number of the pinned key, whose fingerprint was `shown`: false when that is not the
+   * pinned one, or another is in its place.
+   */
+  verify(user: UserName, shown: string, verified: boolean): boolean {
     const known = this.#contacts.get(user);
     if (known === undefined || known.changed !== null) return false;
+    if (fingerprintOf(this.#start.env.crypto, known.identityKey) !== shown) return false;
     if (known.verified !== verified) this.#pin(user, { ...known, verified });
     return true;
   }

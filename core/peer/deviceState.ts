@@ -3,7 +3,7 @@ import type { Account } from "../e2ee/account.ts";
 import type { Owner } from "../e2ee/owner.ts";
 import { drawStateKey, unwrapStateKey, wrapStateKey } from "../e2ee/state.ts";
 import type { Env } from "../env.ts";
-import { newDeviceId } from "../ids.ts";
+import { type DeviceId, newDeviceId } from "../ids.ts";
 import { wipe } from "../secret.ts";
 import type { Contacts } from "./contacts.ts";
 import { DeviceKeys } from "./deviceKeys.ts";
@@ -28,6 +28,8 @@ export interface Enlisted {
   readonly loaded: LoadedState;
   /** The state is older than what the server has seen of this device: its conversations must not go on. */
   readonly restored: boolean;
+  /** When the user's devices were last connected. */
+  readonly seen: ReadonlyMap<DeviceId, number>;
 }
 
 /** A new device, with a state that its keys are written to. */

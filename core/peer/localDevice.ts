@@ -23,7 +23,17 @@ export interface LocalDevice {
 /** A user's own devices, and which of them this one is. */
 export interface OwnDevices {
   readonly list: readonly Device[];
-  /** As the server has them; empty during a session. */
-  readonly standings: readonly DeviceStanding[];
+  /** When each was last connected, as far as that is known: milliseconds since 1970. */
+  readonly seen: ReadonlyMap<DeviceId, number>;
+  /** Those that are connected now. */
+  readonly online: ReadonlySet<DeviceId>;
   readonly self: DeviceId | null;
+}
+
+/** As a login is told of them: a device that is connected has been seen at the moment of telling, `nowMs`. */
+export function ownDevices(list: readonly Device[], standings: readonly DeviceStanding[], nowMs: number): OwnDevices {
+  const seen = new Map<DeviceId, number>();
+  for (const { device, seenAt } of standings) if (seenAt > 0) seen.set(device, seenAt);
+  const online = new Set([...seen].filter(([, seenAt]) => seenAt === nowMs).map(([device]) => device));
+  return { list, seen, online, self: null };
 }

@@ -45,8 +45,8 @@ export class PlayedSession implements OwnedSession {
     if (key === this.comparison?.changed) this.#trust(name, "pinned");
   }
 
-  verify(name: UserName, verified: boolean): void {
-    this.#trust(name, verified ? "verified" : "pinned");
+  verify(name: UserName, key: string, verified: boolean): void {
+    if (key === this.comparison?.fingerprint) this.#trust(name, verified ? "verified" : "pinned");
   }
 
   async comparisonOf(name: UserName): Promise<Comparison | null> {

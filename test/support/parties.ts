@@ -152,7 +152,7 @@ export class Party {
     this.local = localDevice(kdc, user, device);
     const sessionKey = Secret.take(new Uint8Array(64).fill(3));
     const loaded: LoadedState = new Map();
-    this.session = new ClientSession({ local: this.local, sessionKey, loaded, restored: false });
+    this.session = new ClientSession({ local: this.local, sessionKey, loaded, restored: false, seen: new Map() });
     this.#keep();
   }
 

@@ -93,8 +93,8 @@ export class GuestSession implements Session {
     this.#say({ do: "accept", user, key });
   }
 
-  verify(user: UserName, verified: boolean): void {
-    this.#say({ do: "verify", user, verified });
+  verify(user: UserName, key: string, verified: boolean): void {
+    this.#say({ do: "verify", user, key, verified });
   }
 
   async comparisonOf(user: UserName): Promise<Comparison | null> {

@@ -20,7 +20,7 @@ export type GuestLine =
       readonly deliveryMs: number;
     }
   | { readonly do: "accept"; readonly user: UserName; readonly key: string }
-  | { readonly do: "verify"; readonly user: UserName; readonly verified: boolean }
+  | { readonly do: "verify"; readonly user: UserName; readonly key: string; readonly verified: boolean }
   | { readonly do: "compare"; readonly user: UserName };
 
 /** What the owner says. */
@@ -120,8 +120,9 @@ export function parseGuestLine(value: unknown): GuestLine | null {
       return { do: "send", id, to, text, deliveryMs };
     }
     case "verify": {
-      const { user, verified } = line;
-      return isUser(user) && typeof verified === "boolean" ? { do: "verify", user, verified } : null;
+      const { user, key, verified } = line;
+      if (!isUser(user) || typeof key !== "string" || typeof verified !== "boolean") return null;
+      return { do: "verify", user, key, verified };
     }
     case "accept": {
       const { user, key } = line;

@@ -140,7 +140,7 @@ export class Owner implements Disposable {
         this.#tellRoster();
         return true;
       case "verify":
-        this.#session.verify(line.user, line.verified);
+        this.#session.verify(line.user, line.key, line.verified);
         this.#tellRoster();
         return true;
       case "compare":

@@ -32,12 +32,12 @@ export function makeFolder(folder: string): boolean {
   for (let tries = 1; ; tries += 1) {
     try {
       const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+      expectOwnFolder(folder, folder);
+      expectOwn(folder);
       for (let made = folder; first !== undefined; made = dirname(made)) {
         syncFolder(dirname(made));
         if (made === first || made === dirname(made)) break;
       }
-      expectOwnFolder(folder, folder);
-      expectOwn(folder);
       return first !== undefined;
     } catch (error) {
       // Another client, whose login has failed, may have deleted it meanwhile.

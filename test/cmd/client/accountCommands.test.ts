@@ -100,6 +100,7 @@ describe("/verify", () => {
 
   test("yes marks, and no takes it back", async () => {
     await talk();
+    await run(verify("bob"));
     expect((await run(verify("bob", true))).told).toEqual(["Bob is verified"]);
     expect(trust()).toBe("verified");
     expect((await run(verify("bob"))).printed.at(-1)).toContain("Bob is verified. ");
@@ -107,9 +108,30 @@ describe("/verify", () => {
     expect(trust()).toBe("pinned");
   });
 
+  test("yes of a key that was not shown shows it, and marks nobody", async () => {
+    await talk();
+    const { printed, told } = await run(verify("bob", true));
+    expect(printed.at(-1)).toEndWith("/verify Bob yes");
+    expect([told, trust()]).toEqual([[], "pinned"]);
+    alice.connection.verify(BOB, "SHA256:of another key", true);
+    expect(trust()).toBe("pinned");
+  });
+
+  test("yes after another key was accepted shows the new number first", async () => {
+    await talk();
+    await anotherBob();
+    await run(verify("bob")); // shows both keys, as /accept does
+    expect((await run(accept("bob", true))).told[0]).toContain("is accepted");
+    expect((await run(verify("bob", true))).printed.at(-1)).toEndWith("/verify Bob yes");
+    expect(trust()).toBe("pinned");
+    expect((await run(verify("bob", true))).told).toEqual(["Bob is verified"]);
+  });
+
   test("yes of a key that has changed marks nobody, and shows both keys", async () => {
     await talk();
+    await run(verify("bob"));
     await run(verify("bob", true));
+    expect(trust()).toBe("verified");
     await anotherBob();
     const { printed, told } = await run(verify("bob", true));
     expect(printed[0]).toBe("The identity key of Bob has changed.");
@@ -151,7 +173,7 @@ describe("/accept", () => {
 
   test("shows both keys, and takes the new one after yes alone", async () => {
     await talk();
-    await run(verify("bob", true));
+    for (const yes of [null, true]) await run(verify("bob", yes));
     const before = (await alice.connection.comparisonOf(BOB))?.fingerprint;
     await anotherBob();
     const now = (await alice.connection.comparisonOf(BOB))?.changed;
@@ -178,13 +200,14 @@ describe("/accept", () => {
 describe("/devices", () => {
   test("lists them, this one marked", async () => {
     const other = await realm.connect("Alice");
-    await alice.heard.until(() => alice.heard.of("newDevice").length > 0, "the other device");
+    await alice.heard.until(() => alice.connection.devices.online.has(other.connection.device), "the other device");
     const { printed } = await run({ kind: "devices", remove: null });
     expect(printed.map((line) => line.replace(/ since .{10}/, ""))).toEqual([
-      `${alice.connection.device}  (this one)`,
-      `${other.connection.device} , temporary`,
+      `${alice.connection.device} , online (this one)`,
+      `${other.connection.device} , online, temporary`,
     ]);
     await other.connection.logout();
+    await alice.heard.until(() => alice.connection.devices.online.size === 1, "its end");
   });
 
   test("removes another, whose session ends", async () => {
@@ -255,6 +278,7 @@ test("/recovery makes another code", async () => {
 test("a guest may compare, and leaves the account to the owner", async () => {
   const { session } = await beGuest(realm, "Alice", realm.folder.at("state"));
   await talk();
+  await run(verify("bob"), { session });
   expect((await run(verify("bob", true), { session })).told).toEqual(["Bob is verified"]);
   await session.comparisonOf(BOB); // the owner has heard all that was said before
   expect(trust()).toBe("verified");

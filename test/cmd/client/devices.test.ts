@@ -17,12 +17,10 @@ const key = new Uint8Array(32);
 const entry = (device: DeviceId, temporary: 0 | 1 = 0) => ({
   ...{ device, addedAt: START_MS, temporary, ticketKey: key, agreementKey: key },
 });
-const standing = (device: DeviceId, seenAt: number) => ({
-  ...{ device, seenAt, logins: 1, signedPrekey: 1, oneTimePrekeys: 5 },
-});
 const OWN: OwnDevices = {
   list: [entry(ONE), entry(TWO, 1), entry(THREE)],
-  standings: [standing(ONE, START_MS + 86_400_000), standing(TWO, 0)],
+  seen: new Map([[ONE, START_MS + 86_400_000]]),
+  online: new Set([THREE]),
   self: THREE,
 };
 
@@ -31,13 +29,15 @@ describe("one line for each device", () => {
     expect(deviceLines(OWN)).toEqual([
       `${ONE}  since 2026-01-02, last seen 2026-01-03`,
       `${TWO}  since 2026-01-02, temporary`,
-      `${THREE}  since 2026-01-02 (this one)`,
+      `${THREE}  since 2026-01-02, online (this one)`,
     ]);
   });
 
   test("a day that nobody lives to see is one too", () => {
     const far = { ...entry(ONE), addedAt: Number.MAX_SAFE_INTEGER };
-    expect(deviceLines({ list: [far], standings: [], self: null })).toEqual([`${ONE}  since +275760-09`]);
+    expect(deviceLines({ list: [far], seen: new Map(), online: new Set(), self: null })).toEqual([
+      `${ONE}  since +275760-09`,
+    ]);
   });
 });
 
@@ -77,7 +77,7 @@ describe("the command", () => {
     const { connection } = await holdDevice(realm, "Alice", realm.folder.at("state"));
     const world = realm.world("Alice", { env: { IMS_STATE: realm.folder.at("state") } });
     expect(await devices(COMMAND, world)).toBe(EXIT.done);
-    expect(world.io.out()).toBe(`${connection.device}  since 2026-01-02, last seen 2026-01-02\n`);
+    expect(world.io.out()).toBe(`${connection.device}  since 2026-01-02, online\n`);
     expect(world.io.err()).toBe("");
     expect(connection.over).toBe(false);
     await connection.logout();
@@ -89,9 +89,13 @@ describe("the command", () => {
     expect(await devices({ ...COMMAND, json: true }, world)).toBe(EXIT.done);
     const at = new Date(START_MS).toISOString();
     expect(world.io.out()).toBe(
-      `{"type":"device","device":"${connection.device}","addedAt":"${at}","seenAt":"${at}","temporary":false}\n`,
+      `{"type":"device","device":"${connection.device}","addedAt":"${at}","seenAt":"${at}","temporary":false,"online":true}\n`,
     );
     await connection.logout();
+    realm.rig.env.now += 1;
+    const after = realm.world("Alice");
+    await devices(COMMAND, after);
+    expect(after.io.out()).toBe(`${connection.device}  since 2026-01-02, last seen 2026-01-02\n`);
   });
 
   test("there are none before the first login", async () => {

@@ -44,7 +44,9 @@ test("conversations that cannot be read, when the session begins", () => {
   const self = { user: owner.user, device: device.id };
   const local = { env, owner, self, serverPublicKey: new Uint8Array(32), account, device, state, contacts };
   const sessionKey = Secret.take(new Uint8Array(64).fill(1));
-  expect(codeOr(() => new ClientSession({ local, sessionKey, loaded, restored: false }))).toBe("state.damaged");
+  expect(codeOr(() => new ClientSession({ local, sessionKey, loaded, restored: false, seen: new Map() }))).toBe(
+    "state.damaged",
+  );
   expect(watch.alive()).toEqual([]);
   expect([...loaded.values()].every((value) => value.every((byte) => byte === 0))).toBe(true);
 });

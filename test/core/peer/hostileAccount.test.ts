@@ -189,12 +189,15 @@ describe("the list of the user's own devices", () => {
 });
 
 describe("pins", () => {
+  const verifying = ({ client }: Machine, verified: boolean) =>
+    ({ kind: "verify", user: bobsName, key: client.comparisonOf(bobsName)?.fingerprint ?? "", verified }) as const;
+
   /** Alice has pinned Bob, verified, and gone. */
   function pinned(world: HostileServer): Place {
     const place = new Place("alice");
     const [alice, bob] = [world.join("Alice", { place }), world.join("Bob")];
     world.send(alice, "bob", "one");
-    world.ask(alice, { kind: "verify", user: bobsName, verified: true });
+    world.ask(alice, verifying(alice, true));
     world.logout(alice);
     expect(bob.ended).toBeUndefined();
     return place;
@@ -224,7 +227,7 @@ describe("pins", () => {
     const [alice, bob] = [world.join("Alice", { place }), world.join("Bob")];
     world.send(alice, "bob", "one");
     const old = stored(world, "alice").pins;
-    world.ask(alice, { kind: "verify", user: bobsName, verified: true });
+    world.ask(alice, verifying(alice, true));
     world.logout(alice);
     forgeLoad(world, (answer) => ({ ...answer, pins: old }));
     const again = world.join("Alice", { place });
@@ -238,7 +241,7 @@ describe("pins", () => {
     const place = new Place("alice");
     const [alice] = [world.join("Alice", { place }), world.join("Bob")];
     world.send(alice, "bob", "one");
-    for (const verified of [true, false, true]) world.ask(alice, { kind: "verify", user: bobsName, verified });
+    for (const verified of [true, false, true]) world.ask(alice, verifying(alice, verified));
     const before = stored(world, "alice").pins;
     world.logout(alice);
     const older = world.store.snapshot();

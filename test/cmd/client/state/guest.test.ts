@@ -246,9 +246,9 @@ describe("keys", () => {
       guest.session.comparisonOf(BOB),
     ]);
     expect(asked).toEqual([owner.session.comparison, null, owner.session.comparison]);
-    guest.session.verify(BOB, true);
+    guest.session.verify(BOB, "f", true);
     await other.heard.until(() => trust() === "verified", "the mark");
-    guest.session.verify(BOB, false);
+    guest.session.verify(BOB, "f", false);
     await other.heard.until(() => trust() === "pinned", "its end");
     owner.session.comparison = { ...owner.session.comparison, trust: "changed", changed: "g" };
     owner.session.roster.set(...user("Bob", { trust: "changed" }));

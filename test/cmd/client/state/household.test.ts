@@ -86,10 +86,12 @@ describe("a guest", () => {
     const [mine, theirs] = [await session.comparisonOf(BOB), await bob.connection.comparisonOf(parseUserName("alice"))];
     expect(mine).toEqual(await owner.connection.comparisonOf(BOB));
     expect(mine?.safetyNumber).toBe(theirs?.safetyNumber ?? "");
-    session.verify(BOB, true);
+    session.verify(BOB, "another key", true);
+    expect((await session.comparisonOf(BOB))?.trust).toBe("pinned");
+    session.verify(BOB, mine?.fingerprint ?? "", true);
     expect((await session.comparisonOf(BOB))?.trust).toBe("verified");
     for (const roster of [session.roster, owner.connection.roster]) expect(roster.get(BOB)?.trust).toBe("verified");
-    session.verify(BOB, false);
+    session.verify(BOB, mine?.fingerprint ?? "", false);
     session.accept(BOB, mine?.fingerprint ?? ""); // nothing has changed: it does nothing
     expect((await session.comparisonOf(BOB))?.trust).toBe("pinned");
   });

@@ -120,8 +120,8 @@ describe("what a guest may say", () => {
     { ...send, text: "\u0000".repeat(TEXT_MAX_BYTES), deliveryMs: 2 ** 31 - 1 },
     { do: "accept", user: bob, key: "SHA256:f" },
     { do: "compare", user: bob },
-    { do: "verify", user: bob, verified: true },
-    { do: "verify", user: bob, verified: false },
+    { do: "verify", user: bob, key: "SHA256:f", verified: true },
+    { do: "verify", user: bob, key: "", verified: false },
   ])("$do", (line) => {
     expect(parseGuestLine(JSON.parse(JSON.stringify(line)))).toEqual(line);
     expect(lineOf(line).length).toBeLessThan(LINE_MAX_BYTES);
