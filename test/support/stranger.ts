@@ -197,7 +197,7 @@ export class ScriptedClient implements Disposable {
     const socket = await RawSocket.open(port, options);
     const client = new ScriptedClient(socket, credentials, options.env ?? hostEnv);
     client.handle({ kind: "connected" });
-    await client.until(() => client.attached || client.#ended !== null, "the login");
+    await client.until(() => client.attached || client.#ended !== null, "the login", PATIENCE_MS * 3);
     if (!client.attached)
       throw new CodedError(client.#ended?.code ?? "connection.lost", "not logged in", client.#ended ?? {});
     return client;
@@ -217,10 +217,11 @@ export class ScriptedClient implements Disposable {
     return this.#ended?.code ?? null;
   }
 
-  until(look: () => boolean, what: string): Promise<true> {
+  until(look: () => boolean, what: string, patienceMs = PATIENCE_MS): Promise<true> {
     return this.#watched.until(
       () => look() || null,
       () => what,
+      patienceMs,
     ) as Promise<true>;
   }
 
