@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../core/errors.ts";
 import type { DeviceId, MessageId } from "../../core/ids.ts";
-import { parseUserName } from "../../core/name.ts";
+import { parseUserName, type UserName } from "../../core/name.ts";
 import type { Notice } from "../../core/peer/notices.ts";
 
 /** Who a history is about: one login of one user. */
@@ -35,6 +35,8 @@ export class History {
   readonly #read = new Set<string>();
   /** Between whom something was sent again: it comes after what could be read meanwhile. */
   readonly #mended = new Set<string>();
+  /** Users whose messages the server has put out of order: they are shown as they come. */
+  readonly #overtaken = new Set<UserName>();
   /** Codes of what could not be read. */
   readonly unreadable: string[] = [];
   /** Something was set back, or took long: what was sent before may be out of reach. */
@@ -68,6 +70,10 @@ export class History {
     }
   }
 
+  overtaken(user: UserName): void {
+    this.#overtaken.add(user);
+  }
+
   #shown(actor: Actor, notice: Shown): void {
     const told = this.told.get(notice.id);
     if (told === undefined) throw new Error(`${actor.label} was shown what nobody wrote`);
@@ -83,6 +89,7 @@ export class History {
     if (this.#read.has(where)) throw new Error(`${actor.label}: read twice: ${text}`);
     this.#read.add(where);
     const lane = `${told.from.label} to ${actor.label}`;
+    if (this.#overtaken.has(parseUserName(told.from.name))) return;
     const isMended = this.isUnsettled || this.#mended.has(`${told.from.name} to ${actor.label}`);
     if (!isMended && (this.#last.get(lane) ?? -1) > told.order) throw new Error(`${lane}: out of order: ${text}`);
     this.#last.set(lane, told.order);

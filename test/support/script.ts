@@ -1,10 +1,12 @@
 import type { CryptoProvider } from "../../core/crypto/provider.ts";
 import type { ErrorCode } from "../../core/errors.ts";
+import type { Address } from "../../core/ids.ts";
 import type { RegisteredUser, ServerKeys } from "../../core/kdc/realm.ts";
 import { DELIVERY_MS, REPAIR_MS, TEMPORARY_UNSEEN_MS } from "../../core/limits.ts";
 import { parseUserName, type UserName } from "../../core/name.ts";
 import { quickCrypto } from "./fixedEnv.ts";
 import type { Member } from "./member.ts";
+import { Mischief } from "./mischief.ts";
 import { passwordOf, registerAll, testRealm } from "./realm.ts";
 import { Seeded } from "./seeded.ts";
 import { World } from "./world.ts";
@@ -52,6 +54,7 @@ const HONEST: readonly (ErrorCode | null)[] = [
 /** One seeded life of a realm. */
 export class Script implements Disposable {
   readonly world: World;
+  readonly mischief: Mischief;
   readonly #choice: Seeded;
   readonly #realm: ScriptRealm;
   /** Who takes part: with few, both sides often begin a conversation at once. */
@@ -63,6 +66,9 @@ export class Script implements Disposable {
     this.#choice = new Seeded(seed);
     this.#names = NAMES.slice(0, 2 + (seed % 4));
     this.world = new World(this.#choice, { keys, users, devicesPerUser: 6, crypto });
+    const { history } = this.world;
+    const overtaken = ({ user }: Address): void => history.overtaken(user);
+    this.mischief = new Mischief({ seed, reorders: seed % 2 === 0, overtaken });
   }
 
   /** Random actions between deliveries, reordered from connection to connection but never within one. */
@@ -163,6 +169,7 @@ export class Script implements Disposable {
   /** Everything arrives, every timer fires: then every message has ended, and every end has a reason. */
   settle(): void {
     const { world } = this;
+    this.mischief.active = false;
     world.settle();
     world.pass(DELIVERY_MS);
     world.settle();
@@ -242,6 +249,7 @@ export class Script implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.mischief[Symbol.dispose]();
     this.world[Symbol.dispose]();
   }
 }

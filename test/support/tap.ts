@@ -11,6 +11,8 @@ export class Tap {
   readonly handles = new Set<object>();
   readonly #sealed = new Set<string>();
   readonly #messageKeys = new Set<string>();
+  /** Message keys that something was sealed under which may never leave its device: whoever dies before has used none. */
+  #sealedUnder: string[] = [];
   /** The message key that a key is being derived from (PROTOCOL §9.2), as a digest. */
   #messageKey: string | null = null;
   readonly #secretTexts: readonly string[];
@@ -35,8 +37,7 @@ export class Tap {
         if (this.#sealed.has(pair)) throw new Error("a nonce was used twice under one key");
         this.#sealed.add(pair);
         const messageKey = this.#takeMessageKey();
-        if (messageKey !== null && this.#messageKeys.has(messageKey)) throw new Error("a message key was used twice");
-        if (messageKey !== null) this.#messageKeys.add(messageKey);
+        if (messageKey !== null) this.#sealedUnder.push(messageKey);
         return base.seal(key, nonce, associatedData, plaintext);
       },
       open: (key, nonce, associatedData, sealed) => {
@@ -70,7 +71,22 @@ export class Tap {
     return messageKey;
   }
 
-  /** Message keys that something was sealed under. */
+  /** Message keys that something was sealed under since the last time. */
+  takeSealedUnder(): string[] {
+    const keys = this.#sealedUnder;
+    this.#sealedUnder = [];
+    return keys;
+  }
+
+  /** What was sealed under these is saved, or sent. */
+  use(messageKeys: readonly string[]): void {
+    for (const messageKey of messageKeys) {
+      if (this.#messageKeys.has(messageKey)) throw new Error("a message key was used twice");
+      this.#messageKeys.add(messageKey);
+    }
+  }
+
+  /** Message keys that something was sealed under, and saved or sent. */
   get messageKeys(): number {
     return this.#messageKeys.size;
   }

@@ -218,16 +218,18 @@ export class World implements Disposable {
   #atClient(member: Member, event: ClientEvent): void {
     if (member.ended !== undefined && event.kind !== "computed") return;
     const effects = this.watch.as(member.label, () => member.client.handle(event));
-    for (const effect of effects) this.#ahead.push(() => this.#runAtClient(member, effect));
+    const messageKeys = this.tap.takeSealedUnder();
+    for (const effect of effects) this.#ahead.push(() => this.#runAtClient(member, effect, messageKeys));
     this.#ahead.run();
   }
 
-  #runAtClient(member: Member, effect: ClientEffect): void {
+  #runAtClient(member: Member, effect: ClientEffect, messageKeys: string[]): void {
     if (member.ended !== undefined) return;
     if (member.diesAfter === 0) {
       this.#died(member);
       return;
     }
+    if (effect.kind === "save" || effect.kind === "transmit") this.tap.use(messageKeys.splice(0));
     this.#clientEffect(member, effect);
     if (member.diesAfter !== null) member.diesAfter -= 1;
   }

@@ -1,6 +1,6 @@
 /**
- * Seeded lives of a whole realm: users with several devices, a server with its store, and cuts, crashes, restarts, states that
- * are lost or put back, changed passwords and accounts. Most run on a model of the public-key primitives, some on real ones.
+ * Seeded lives of a whole realm: users with several devices, a server with its store, and cuts, crashes, restarts, deliveries that are
+ * repeated or out of order, states that are lost or put back, changed passwords and accounts. Most run on a model of the public-key primitives, some on real ones.
  */
 import { expect, test } from "bun:test";
 import { fakeCrypto } from "../../support/fakeCrypto.ts";
@@ -29,6 +29,8 @@ const seen = {
   messageKeys: 0,
   secrets: 0,
   setBacks: 0,
+  repeated: 0,
+  overtaken: 0,
 };
 
 function live(script: Script, steps: number): void {
@@ -36,7 +38,9 @@ function live(script: Script, steps: number): void {
   script.settle();
   script.talk();
   script.end();
-  const { world } = script;
+  const { world, mischief } = script;
+  seen.repeated += mischief.repeated;
+  seen.overtaken += mischief.overtaken;
   for (const { fate } of world.history.told.values()) seen[fate === "delivered" ? "delivered" : "undelivered"] += 1;
   for (const code of world.ends) seen.ends.add(String(code));
   for (const place of [...world.places.values()].flat()) seen.setBacks += place.setBacks;
@@ -72,6 +76,8 @@ test.skipIf(only !== undefined)("the runs have met every honest end, set-backs a
   expect(seen.delivered).toBeGreaterThan(1000);
   expect(seen.undelivered).toBeGreaterThan(100);
   expect(seen.setBacks).toBeGreaterThan(5);
+  expect(seen.repeated).toBeGreaterThan(400);
+  expect(seen.overtaken).toBeGreaterThan(100);
   expect(seen.unreadable).toBeGreaterThan(5);
   expect(seen.unreadable).toBeLessThan(seen.delivered / 20);
   expect(seen.sealed).toBeGreaterThan(10_000);
