@@ -19,6 +19,8 @@ export interface Counts {
   readonly pairs: number;
   /** Of each pair in one round. */
   readonly messages: number;
+  /** Put into mailboxes, and taken out. */
+  readonly envelopes: number;
   readonly idle: number;
   /** How long memory may take to come to rest. */
   readonly calmMs: number;
@@ -36,6 +38,7 @@ export const FULL: Counts = {
   rounds: 3,
   pairs: 50,
   messages: 400,
+  envelopes: 64_000,
   idle: 10_000,
   calmMs: 40_000,
 };
@@ -52,6 +55,7 @@ export const QUICK: Counts = {
   rounds: 1,
   pairs: 2,
   messages: 50,
+  envelopes: 640,
   idle: 40,
   calmMs: 0,
 };

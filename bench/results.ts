@@ -2,6 +2,7 @@
 import type { ClientCost } from "./endToEnd.ts";
 import type { Idle } from "./idle.ts";
 import type { WorkPrimitives } from "./inMemory.ts";
+import type { MailboxCost } from "./mailboxes.ts";
 import { type RecordBytes, TEXT_BYTES } from "./messages.ts";
 import { sumUs } from "./pieces.ts";
 import type { Primitive } from "./primitives.ts";
@@ -34,6 +35,14 @@ export function printProviders(compared: readonly Compared[], origin: Origin): v
       short(nobleUs),
       short(nobleUs / nativeUs),
     ]),
+  ]);
+}
+
+export function printMailboxes(costs: readonly MailboxCost[], origin: Origin): void {
+  for (const cost of costs) printJson("mailbox", { ...cost }, origin);
+  printTable("Envelopes that the store keeps, on the disk", [
+    ["", "together", "a second", "CPU us"],
+    ...costs.map(({ work, together, perSecond, cpuUs }) => [work, String(together), short(perSecond), short(cpuUs)]),
   ]);
 }
 

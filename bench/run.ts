@@ -8,6 +8,7 @@ import { measureClient } from "./endToEnd.ts";
 import { Generator } from "./generator.ts";
 import { idleCount, measureIdle } from "./idle.ts";
 import { timePrimitives } from "./inMemory.ts";
+import { measureMailboxes } from "./mailboxes.ts";
 import { recordBytes } from "./messages.ts";
 import { loginPieces, relayPieces, ticketPieces } from "./pieces.ts";
 import { compareProviders } from "./providers.ts";
@@ -17,6 +18,7 @@ import {
   type Measured,
   printClient,
   printIdle,
+  printMailboxes,
   printPieces,
   printPrimitives,
   printProviders,
@@ -81,24 +83,33 @@ async function measureServer(counts: Counts, origin: Origin): Promise<void> {
   using program = await BareProgram.built();
   printStarts(await measureStarts(program, counts), origin);
   printProviders(await compareProviders(counts.primitiveMs), origin);
+  printMailboxes(await measureMailboxes(counts), origin);
   await measurePieces(program, counts, origin);
   await measureIdles(program, counts, origin);
 }
 
-async function main(counts: Counts, clientOnly: boolean): Promise<void> {
+/** All of it, or one part alone. */
+async function main(counts: Counts, only: "client" | "store" | null): Promise<void> {
   const origin = await serverOrigin();
   warnIfBusy(origin);
-  printClient(await measureClient(counts), origin);
-  if (!clientOnly) await measureServer(counts, origin);
+  if (only !== "store") printClient(await measureClient(counts), origin);
+  if (only === null) await measureServer(counts, origin);
+  if (only === "store") printMailboxes(await measureMailboxes(counts), origin);
   process.stderr.write(`\ndone in ${Math.round(performance.now() / 1000)} s\n`);
 }
 
-const OPTIONS = { quick: { type: "boolean" }, client: { type: "boolean" }, idle: { type: "string" } } as const;
+const OPTIONS = {
+  quick: { type: "boolean" },
+  client: { type: "boolean" },
+  store: { type: "boolean" },
+  idle: { type: "string" },
+} as const;
 
 try {
   const { values } = parseArgs({ options: OPTIONS });
   const counts = values.quick === true ? QUICK : FULL;
-  await main({ ...counts, idle: Number(values.idle ?? counts.idle) }, values.client === true);
+  const only = values.client === true ? "client" : values.store === true ? "store" : null;
+  await main({ ...counts, idle: Number(values.idle ?? counts.idle) }, only);
 } catch (error) {
   process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
   process.exitCode = 1;

@@ -1,9 +1,9 @@
 /**
- * What the server keeps of accounts, devices and prekeys, as its machine asks for it (PROTOCOL §7). The machine asks with a
- * `store` effect and is answered with a `stored` event; whatever answers does one request of a user after the other, and
- * answers only when what it changed will outlast a power cut.
+ * What the server keeps of accounts, devices, prekeys and mailboxes, as its machine asks for it (PROTOCOL §7). The machine
+ * asks with a `store` effect and is answered with a `stored` event; whatever answers does one request of a user after the
+ * other, and answers only when what it changed will outlast a power cut.
  */
-import type { DeviceId } from "../ids.ts";
+import type { Address, DeviceId, MessageId } from "../ids.ts";
 import type { UserName } from "../name.ts";
 import type { AccountKeys, DeviceStanding, Pin, SignedDeviceList, SignedPrekey } from "../wire/account.ts";
 
@@ -14,6 +14,28 @@ export interface StoredAccount {
   readonly devices: SignedDeviceList | null;
   /** Of the devices in the list, in any order. */
   readonly standings: readonly DeviceStanding[];
+}
+
+/** An envelope that waits for a device. */
+export interface KeptEnvelope {
+  /** Above 0, rises in the order of the deposits, and is never given again: not for another envelope, not for another device. */
+  readonly position: number;
+  readonly from: Address;
+  readonly message: MessageId;
+  /** When the server received it, in milliseconds since 1970 by its own clock. */
+  readonly receivedAt: number;
+  readonly envelope: Uint8Array;
+}
+
+/** How much a mailbox holds; `bytes` are those of the envelopes alone. */
+export interface MailboxLimits {
+  readonly envelopes: number;
+  readonly bytes: number;
+}
+
+/** What a device has lost: as many envelopes were older than they are kept. */
+export interface ExpiredEnvelopes extends Address {
+  readonly envelopes: number;
 }
 
 export type StoreRequest =
@@ -71,6 +93,39 @@ export type StoreRequest =
       readonly atMs: number;
       readonly logins: number | null;
     }
+  /** Puts an envelope behind all others that wait for a device of `user`, unless the mailbox would then be above `limits`. */
+  | {
+      readonly op: "deposit";
+      readonly user: UserName;
+      readonly device: DeviceId;
+      readonly from: Address;
+      readonly message: MessageId;
+      readonly receivedAt: number;
+      readonly envelope: Uint8Array;
+      readonly limits: MailboxLimits;
+    }
+  /**
+   * What waits for a device behind position `after` (0: from the beginning), the oldest first, at most `maxEnvelopes` and
+   * `maxBytes` of them; but one, however long, when there is any. Nothing goes.
+   */
+  | {
+      readonly op: "collect";
+      readonly user: UserName;
+      readonly device: DeviceId;
+      readonly after: number;
+      readonly maxEnvelopes: number;
+      readonly maxBytes: number;
+    }
+  /** The device has acknowledged these messages of one sender: they go, however often each was deposited. */
+  | {
+      readonly op: "discard";
+      readonly user: UserName;
+      readonly device: DeviceId;
+      readonly from: Address;
+      readonly messages: readonly MessageId[];
+    }
+  /** Envelopes that were received before `beforeMs` go, of all devices: those received first, at most `maxEnvelopes`. */
+  | { readonly op: "expire"; readonly beforeMs: number; readonly maxEnvelopes: number }
   /** Everything of a user goes. */
   | { readonly op: "forget"; readonly user: UserName };
 
@@ -89,4 +144,16 @@ export type StoreAnswer =
     }
   /** The pin of that name as it is now; null when there is none. */
   | { readonly op: "putPin"; readonly pin: Pin | null }
+  /** Of one that is not kept nothing is. `absent`: the device is not in its user's list, or there is no such user. */
+  | { readonly op: "deposit"; readonly outcome: "kept" | "full" | "absent" }
+  | {
+      readonly op: "collect";
+      readonly envelopes: readonly KeptEnvelope[];
+      /** How many envelopes have expired since the device came into the list: it only grows, and a gap shows as a difference. */
+      readonly expired: number;
+    }
+  /** How many wait then. */
+  | { readonly op: "discard"; readonly left: number }
+  /** One for each device that has lost any, in any order. When they make `maxEnvelopes` in all there may be more. */
+  | { readonly op: "expire"; readonly expired: readonly ExpiredEnvelopes[] }
   | { readonly op: "seen" | "forget" };

@@ -78,6 +78,10 @@ test.skipIf(process.platform !== "linux")(
     }
     expect(of(lines, "start")).toHaveLength(1);
     expect(of(lines, "idle").map(({ count, bareCount }) => [count, bareCount])).toEqual([[40, 40]]);
+    expect(of(lines, "mailbox").map(({ work, count }) => [work, count])).toEqual([
+      ["deposit", 640],
+      ["collect and discard", 640],
+    ]);
     expect(of(lines, "provider").map(({ name }) => name)).toContain("Argon2id, 64 MiB");
     expect(new Set(of(lines, "primitive").map(({ work }) => work))).toEqual(
       new Set(["login", "ticket", "relay", ...Object.keys(CLIENT_GOALS_US)]),

@@ -3,11 +3,12 @@
  * With `snapshot` and `restore` it plays a server whose data come from a backup.
  */
 import type { Store } from "../../cmd/server/store/store.ts";
-import type { DeviceId } from "../../core/ids.ts";
+import type { Address, DeviceId } from "../../core/ids.ts";
 import { ONE_TIME_PREKEYS, PINS_MAX } from "../../core/limits.ts";
 import type { UserName } from "../../core/name.ts";
 import type { StoreAnswer, StoredAccount, StoreRequest } from "../../core/peer/store.ts";
 import type { AccountKeys, Pin, PinName, SignedDeviceList, SignedPrekey } from "../../core/wire/account.ts";
+import { collect, deposit, discard, expire, type KeptMailbox, newMailbox } from "./memoryMailbox.ts";
 
 interface KeptDevice {
   seenAt: number;
@@ -15,6 +16,7 @@ interface KeptDevice {
   signed: SignedPrekey | null;
   /** By id, the oldest first. */
   readonly oneTime: Map<number, SignedPrekey>;
+  readonly mailbox: KeptMailbox;
 }
 
 interface KeptAccount {
@@ -33,10 +35,13 @@ type Request<Op extends StoreRequest["op"]> = Extract<StoreRequest, { readonly o
 /** All that a store holds at one moment. */
 export interface StoreSnapshot {
   readonly accounts: ReadonlyMap<UserName, KeptAccount>;
+  readonly lastPosition: number;
 }
 
 export class MemoryStore implements Store {
   #accounts = new Map<UserName, KeptAccount>();
+  /** Of an envelope, whoever got it. */
+  #lastPosition = 0;
 
   run(request: StoreRequest): Promise<StoreAnswer> {
     return Promise.resolve(this.answer(request));
@@ -49,18 +54,19 @@ export class MemoryStore implements Store {
 
   /** What it holds now; later requests leave it alone. */
   snapshot(): StoreSnapshot {
-    return { accounts: structuredClone(this.#accounts) };
+    return { accounts: structuredClone(this.#accounts), lastPosition: this.#lastPosition };
   }
 
   /** Holds again what it held then. */
   restore(snapshot: StoreSnapshot): void {
     this.#accounts = structuredClone(new Map(snapshot.accounts));
+    this.#lastPosition = snapshot.lastPosition;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
   #answer(request: StoreRequest): StoreAnswer {
-    const account = this.#accounts.get(request.user);
+    const account = request.op === "expire" ? undefined : this.#accounts.get(request.user);
     switch (request.op) {
       case "load":
         if (account !== undefined) pruneWraps(account, request.epoch);
@@ -81,9 +87,23 @@ export class MemoryStore implements Store {
       case "seen":
         noteSeen(account?.standings.get(request.device), request);
         return { op: "seen" };
+      case "deposit":
+        return deposit(account?.standings.get(request.device)?.mailbox, request, () => ++this.#lastPosition);
+      case "collect":
+        return collect(account?.standings.get(request.device)?.mailbox, request);
+      case "discard":
+        return discard(account?.standings.get(request.device)?.mailbox, request);
+      case "expire":
+        return expire(request, this.#mailboxes());
       case "forget":
         this.#accounts.delete(request.user);
         return { op: "forget" };
+    }
+  }
+
+  *#mailboxes(): Iterable<readonly [Address, KeptMailbox]> {
+    for (const [user, { standings }] of this.#accounts) {
+      for (const [device, { mailbox }] of standings) yield [{ user, device }, mailbox];
     }
   }
 
@@ -134,7 +154,7 @@ function putDevices(account: KeptAccount | undefined, request: Request<"putDevic
   for (const device of account.standings.keys()) if (!ids.includes(device)) account.standings.delete(device);
   for (const device of ids) {
     if (account.standings.has(device)) continue;
-    account.standings.set(device, { seenAt: 0, logins: 0, signed: null, oneTime: new Map() });
+    account.standings.set(device, { seenAt: 0, logins: 0, signed: null, oneTime: new Map(), mailbox: newMailbox() });
   }
 }
 

@@ -3,7 +3,18 @@ import { expect } from "bun:test";
 import fc from "fast-check";
 import type { StoreRequest } from "../../core/peer/store.ts";
 import { MemoryStore } from "./memoryStore.ts";
-import { ALICE, accountKeys, BOB, filled, pin, prekeys, requests, signedPrekey, sorted } from "./storeRequests.ts";
+import {
+  ALICE,
+  accountKeys,
+  BOB,
+  deviceNamed,
+  filled,
+  pin,
+  prekeys,
+  requests,
+  signedPrekey,
+  sorted,
+} from "./storeRequests.ts";
 import type { StorePlace } from "./storeSuite.ts";
 
 const RUNS = 30;
@@ -49,7 +60,35 @@ const request: fc.Arbitrary<StoreRequest> = fc.oneof(
   user.map(requests.forget),
 );
 
-const step = fc.oneof({ weight: 9, arbitrary: fc.array(request, { maxLength: 100 }) }, fc.constant("reopen" as const));
+/** Of two devices and two senders, few messages and small limits, so that much is the same, and mailboxes are full. */
+const sender = fc.record({ user, device: fc.constantFrom(deviceNamed(0), deviceNamed(1)) });
+export const mailboxRequest: fc.Arbitrary<StoreRequest> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc
+      .record({ user, device: small, from: sender, message: small, receivedAt: fc.nat(20), length: fc.nat(40) })
+      .chain(({ device, message, length, ...rest }) =>
+        fc.record({ envelopes: fc.integer({ min: 1, max: 12 }), bytes: fc.nat(300) }).map((limits) => {
+          const envelope = filled(length + 1, message);
+          return requests.deposit(message, { ...rest, device: deviceNamed(device), envelope, limits });
+        }),
+      ),
+  },
+  fc
+    .record({ user, device: small, maxEnvelopes: fc.integer({ min: 1, max: 12 }), maxBytes: fc.nat(300) })
+    .map(({ device, ...rest }) => requests.collect({ ...rest, device: deviceNamed(device) })),
+  fc
+    .record({ user, device: small, from: sender, messages: fc.array(small, { maxLength: 3 }) })
+    .map(({ device, messages, ...rest }) => requests.discard(messages, { ...rest, device: deviceNamed(device) })),
+  fc
+    .record({ beforeMs: fc.nat(20), max: fc.integer({ min: 1, max: 9 }) })
+    .map(({ beforeMs, max }) => requests.expire(beforeMs, max)),
+);
+
+const step = fc.oneof(
+  { weight: 9, arbitrary: fc.array(fc.oneof(request, mailboxRequest), { maxLength: 200 }) },
+  fc.constant("reopen" as const),
+);
 
 /** Every run begins with two accounts and a device each, as little happens without. */
 const BEGINNING = [ALICE, BOB].flatMap((of) => [

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import type { Store } from "../../cmd/server/store/store.ts";
 import type { StoreRequest } from "../../core/peer/store.ts";
 import { deviceSuite } from "./storeDeviceSuite.ts";
+import { mailboxSuite } from "./storeMailboxSuite.ts";
 import { storeModel } from "./storeModel.ts";
 import {
   accountKeys,
@@ -143,6 +144,7 @@ export function storeSuite(name: string, makePlace: () => StorePlace): void {
   });
 
   deviceSuite(name, () => store);
+  mailboxSuite(name, () => store);
 
   describe(`${name}: all of it`, () => {
     test("is there when it is opened again, also what was not waited for", async () => {

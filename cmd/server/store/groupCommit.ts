@@ -60,9 +60,9 @@ export class GroupCommit<Q, A> implements Disposable {
     this.#waiting = [];
     if (group.length === 0) return;
     try {
-      this.#database.run("BEGIN IMMEDIATE");
+      this.#do("BEGIN IMMEDIATE");
       const outcomes = group.map((waiting) => this.#runOne(waiting));
-      this.#database.run("COMMIT");
+      this.#do("COMMIT");
       for (const outcome of outcomes) outcome();
     } catch (error) {
       this.#rollBack();
@@ -73,10 +73,10 @@ export class GroupCommit<Q, A> implements Disposable {
 
   /** @throws when the transaction is lost */
   #runOne({ request, resolve, reject }: Waiting<Q, A>): Outcome {
-    this.#database.run("SAVEPOINT request");
+    this.#do("SAVEPOINT request");
     try {
       const answer = this.#answer(request);
-      this.#database.run("RELEASE request");
+      this.#do("RELEASE request");
       return () => resolve(answer);
     } catch (error) {
       if (knownReason(error) !== null) throw error;
@@ -84,6 +84,11 @@ export class GroupCommit<Q, A> implements Disposable {
       this.#database.run("RELEASE request");
       return () => reject(error);
     }
+  }
+
+  /** These come with every request, and are prepared once. */
+  #do(sql: string): void {
+    this.#database.query(sql).run();
   }
 
   #rollBack(): void {

@@ -11,6 +11,7 @@ import {
   putDevices,
   putWraps,
 } from "./accounts.ts";
+import { collect, deposit, discard, expire } from "./mailboxes.ts";
 import { loadPins, putPin } from "./pins.ts";
 import { putPrekeys, takePrekeys } from "./prekeys.ts";
 import type { Request } from "./rows.ts";
@@ -38,6 +39,14 @@ export function answerRequest(database: Database, request: StoreRequest): StoreA
     case "seen":
       noteSeen(database, request);
       return { op: "seen" };
+    case "deposit":
+      return deposit(database, request);
+    case "collect":
+      return collect(database, request);
+    case "discard":
+      return { op: "discard", left: discard(database, request) };
+    case "expire":
+      return { op: "expire", expired: expire(database, request) };
     case "forget":
       forgetUser(database, request.user);
       return { op: "forget" };

@@ -4,6 +4,10 @@
  *
  * A one-time prekey is 1.3 KB, and a device has up to 48 of them: rows in the order of their arrival, three to a page. What
  * belongs to an account goes with it.
+ *
+ * Envelopes are rows in the order of their arrival too, so that those which come together fill the same pages; what is found
+ * by device or by age is found in indexes, which are small. A position is never given again (AUTOINCREMENT). What a mailbox
+ * holds is counted in rows of its own: those of `device` are as long as a prekey, and each change writes the whole page.
  */
 import type { Migrations } from "./migrate.ts";
 
@@ -51,4 +55,23 @@ const ACCOUNTS = `
     PRIMARY KEY (account, name)
   ) STRICT, WITHOUT ROWID;`;
 
-export const STORE_MIGRATIONS: Migrations = [ACCOUNTS];
+const MAILBOXES = `
+  CREATE TABLE mailbox (
+    device INTEGER PRIMARY KEY REFERENCES device ON DELETE CASCADE,
+    envelopes INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    expired INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE envelope (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    device INTEGER NOT NULL REFERENCES device ON DELETE CASCADE,
+    sender TEXT NOT NULL,
+    sender_device TEXT NOT NULL,
+    message TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    envelope BLOB NOT NULL
+  ) STRICT;
+  CREATE INDEX envelope_of ON envelope (device, message);
+  CREATE INDEX envelope_at ON envelope (received_at);`;
+
+export const STORE_MIGRATIONS: Migrations = [ACCOUNTS, MAILBOXES];

@@ -39,6 +39,14 @@ describe("a database that is opened", () => {
     expect(found).toBe(0);
   });
 
+  test("keeps a hundred statements prepared, also when they are used in turn", () => {
+    using folder = temporaryFolder();
+    using database = openDatabase(folder.at("x.db"), OPTIONS);
+    const prepared = () => Array.from({ length: 100 }, (_, number) => database.query(`SELECT ${number}`));
+    const [before, after] = [prepared(), prepared()];
+    expect(after.every((statement, number) => statement === before[number])).toBe(true);
+  });
+
   test("what `prepare` finds wrong is thrown on", () => {
     using folder = temporaryFolder();
     const prepare = (): void => {

@@ -28,7 +28,7 @@ function stored(world: HostileServer, user: string): Loaded & { account: StoredA
 /** At Alice's next logins the store has what `change` makes of it. */
 function forgeLoad(world: HostileServer, change: (answer: Loaded & { account: StoredAccount }) => Loaded): void {
   world.forge = (request, answer) =>
-    answer.op === "load" && request.user === alicesName && answer.account !== null
+    answer.op === "load" && request.op === "load" && request.user === alicesName && answer.account !== null
       ? change({ ...answer, account: answer.account })
       : answer;
 }

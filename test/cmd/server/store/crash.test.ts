@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { SqliteStore } from "../../../../cmd/server/store/sqlite.ts";
 import { parseUserName } from "../../../../core/name.ts";
 import { temporaryFolder } from "../../../support/folder.ts";
-import { loaded, pinNamed } from "../../../support/storeRequests.ts";
+import { loaded, numberOf, pinNamed, waiting } from "../../../support/storeRequests.ts";
 
 const ROUNDS = process.env.SLOW === "1" ? 10 : 4;
 /** Different moments within a group. */
@@ -22,10 +22,14 @@ test("what was answered is there", async () => {
   }
   await using store = SqliteStore.open(folder.path);
   for (const [round, numbers] of answered.entries()) {
-    const { pins } = await loaded(store, { user: parseUserName(`user${round}`) });
+    const user = parseUserName(`user${round}`);
+    const { pins } = await loaded(store, { user });
     const kept = new Set(pins.map(({ name }) => name));
     expect(numbers.length).toBeGreaterThan(0);
     expect(numbers.filter((number) => !kept.has(pinNamed(number)))).toEqual([]);
+    const envelopes = (await waiting(store, { user, maxEnvelopes: 100_000, maxBytes: 100_000_000 })).map(numberOf);
+    expect(numbers.filter((number) => !envelopes.includes(number))).toEqual([]);
+    expect(envelopes).toEqual(Array.from(envelopes, (_, at) => at)); // in order, with no gap
   }
 }, 60_000);
 

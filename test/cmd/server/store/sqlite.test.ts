@@ -1,8 +1,9 @@
 import { Database } from "bun:sqlite";
 import { describe, expect, test } from "bun:test";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
+import { STORE_MIGRATIONS } from "../../../../cmd/server/store/schema.ts";
 import { inspectStore, SqliteStore } from "../../../../cmd/server/store/sqlite.ts";
-import { ONE_TIME_PREKEYS } from "../../../../core/limits.ts";
+import { DEVICES_MAX, ONE_TIME_PREKEYS } from "../../../../core/limits.ts";
 import { failure, rejection } from "../../../support/codes.ts";
 import { snapshot, temporaryFolder } from "../../../support/folder.ts";
 import { filled, loaded, prekeys, requests, signedPrekey } from "../../../support/storeRequests.ts";
@@ -28,26 +29,29 @@ describe("the file", () => {
     {
       await using store = SqliteStore.open(folder.path);
       await store.run(requests.create());
-      const devices = Array.from({ length: 20 }, (_, at) => at);
+      const devices = Array.from({ length: DEVICES_MAX }, (_, at) => at);
       await store.run(requests.putDevices(1, devices));
       const stock = { signed: signedPrekey(1), oneTime: prekeys(2, ONE_TIME_PREKEYS) };
       await Promise.all(devices.map((device) => store.run(requests.putPrekeys(device, stock))));
     }
-    expect(statSync(folder.at("store.db")).size / 20 / ONE_TIME_PREKEYS).toBeLessThan(1450);
+    expect(statSync(folder.at("store.db")).size / DEVICES_MAX / ONE_TIME_PREKEYS).toBeLessThan(1450);
   });
 
-  test("keeps nothing of a wrap that was replaced, or of a user who has gone", async () => {
+  test("keeps nothing of a wrap that was replaced, an envelope that was read, or a user who has gone", async () => {
     using folder = temporaryFolder();
-    const [old, gone] = [filled(60, 0x5a), filled(60, 0x5b)];
+    const [old, gone, read] = [filled(60, 0x5a), filled(60, 0x5b), filled(60, 0x5c)];
     {
       await using store = SqliteStore.open(folder.path);
       await store.run(requests.create());
       await store.run(requests.putWraps({ epoch: 1, accountWrap: old }));
       await store.run(requests.putWraps({ epoch: 1, accountWrap: gone }));
+      await store.run(requests.putDevices(1, [1]));
+      await store.run(requests.deposit(1, { envelope: read }));
+      await store.run(requests.discard([1]));
       await store.run(requests.forget());
     }
     const bytes = readFileSync(folder.at("store.db"));
-    for (const mark of [old, gone]) expect(bytes.includes(mark)).toBe(false);
+    for (const mark of [old, gone, read]) expect(bytes.includes(mark)).toBe(false);
   });
 
   test("that is damaged: one line that names it and says what to do, and it stays as it is", () => {
@@ -64,7 +68,7 @@ describe("the file", () => {
     {
       using database = new Database(folder.at("store.db"));
       database.run("PRAGMA journal_mode = WAL");
-      database.run("PRAGMA user_version = 2");
+      database.run(`PRAGMA user_version = ${STORE_MIGRATIONS.length + 1}`);
     }
     const before = readFileSync(folder.at("store.db"));
     const line = `${folder.at("store.db")}: made by a newer version of the server; use that one`;
@@ -119,7 +123,7 @@ describe("a look at it", () => {
     writeFileSync(folder.at("store.db"), sound);
     {
       using database = new Database(folder.at("store.db"));
-      database.run("PRAGMA user_version = 2");
+      database.run(`PRAGMA user_version = ${STORE_MIGRATIONS.length + 1}`);
     }
     const newer = "data/store.db: made by a newer version of the server; use that one";
     expect(failure(() => inspectStore(folder.path, "data/store.db")).detail).toBe(newer);
