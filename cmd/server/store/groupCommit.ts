@@ -10,8 +10,10 @@ import { databaseFailure, knownReason } from "../../host/sqlite.ts";
 
 /** How long the first request of a group waits for others: less than anybody notices. */
 const GROUP_MS = 2;
-/** A group is run at once when it has so many: the last must not wait for the first of a crowd. */
-const GROUP_MAX = 64;
+/** When it has so many it waits no longer than for those of the same turn of the loop, which come anyway. */
+const GROUP_ENOUGH = 64;
+/** And with so many it is run at once: a group is one transaction, for which everything else stands still. */
+const GROUP_MAX = 512;
 
 interface Waiting<Q, A> {
   readonly request: Q;
@@ -29,6 +31,7 @@ export class GroupCommit<Q, A> implements Disposable {
   readonly #answer: (request: Q) => A;
   #waiting: Waiting<Q, A>[] = [];
   #timer: ReturnType<typeof setTimeout> | null = null;
+  #turnEnd: ReturnType<typeof setImmediate> | null = null;
   #closed = false;
 
   /** @param path how failures call the database; `answer` is run within a transaction */
@@ -44,6 +47,7 @@ export class GroupCommit<Q, A> implements Disposable {
     const { promise, resolve, reject } = Promise.withResolvers<A>();
     this.#waiting.push({ request, resolve, reject });
     if (this.#waiting.length >= GROUP_MAX) this.#runGroup();
+    else if (this.#waiting.length >= GROUP_ENOUGH) this.#turnEnd ??= setImmediate(() => this.#runGroup());
     else this.#timer ??= setTimeout(() => this.#runGroup(), GROUP_MS);
     return promise;
   }
@@ -55,7 +59,9 @@ export class GroupCommit<Q, A> implements Disposable {
 
   #runGroup(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#turnEnd !== null) clearImmediate(this.#turnEnd);
     this.#timer = null;
+    this.#turnEnd = null;
     const group = this.#waiting;
     this.#waiting = [];
     if (group.length === 0) return;

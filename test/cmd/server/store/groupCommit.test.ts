@@ -50,14 +50,27 @@ describe("requests of one moment", () => {
   });
 
   test.each([
-    [63, 0],
-    [64, 64],
-    [65, 64],
+    [511, 0],
+    [512, 512],
+    [513, 512],
   ])("%i: %i do not wait", async (count, atOnce) => {
     const answers = Array.from({ length: count }, (_, number) => group.run(number));
     expect(kept().length).toBe(atOnce);
     await Promise.all(answers);
     expect(kept().length).toBe(count);
+  });
+
+  test("64 wait for those of the same turn alone, however late these are, and for no time", async () => {
+    const answers = Array.from({ length: 64 }, (_, number) => group.run(number));
+    await Promise.resolve();
+    answers.push(group.run(64));
+    expect(kept()).toEqual([]);
+    await new Promise(setImmediate);
+    expect(kept().length).toBe(65);
+    answers.push(group.run(65));
+    expect(kept().length).toBe(65); // which belongs to the next group
+    await Promise.all(answers);
+    expect(kept().length).toBe(66);
   });
 
   test("what waits is run at the end, and nothing after it", async () => {
