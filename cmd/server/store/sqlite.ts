@@ -1,6 +1,7 @@
 /**
- * `data/store.db`: accounts, devices, prekeys, pins and mailboxes, in one file of SQLite that one server uses. What has been answered
- * outlasts a power cut (`synchronous=FULL`), and what is deleted is overwritten: an old wrap opens with an old password.
+ * `data/store.db`: accounts, devices, prekeys, pins and mailboxes, in one file of SQLite that one server uses. What has been
+ * answered outlasts a power cut (`synchronous=FULL`), and what is deleted is overwritten: an old wrap opens with an old
+ * password.
  */
 import type { Database } from "bun:sqlite";
 import { existsSync } from "node:fs";

@@ -1,12 +1,12 @@
 /**
- * Where the server keeps accounts, devices, prekeys and mailboxes: what the requests do is in core/peer/store.ts. Whatever keeps them
- * passes test/support/storeSuite.ts.
+ * Where the server keeps accounts, devices, prekeys and mailboxes: what the requests do is in core/peer/store.ts. Whatever
+ * keeps them passes test/support/storeSuite.ts.
  *
- * Beyond what is said there: devices, prekeys, pins and envelopes belong to an account, and where there is none nothing of them is
- * kept. A prekey whose id is there replaces it, and is the newest then. Of more one-time prekeys than `ONE_TIME_PREKEYS`
- * the oldest go, so that a device which comes back with another state is not left with those whose private halves it lacks.
- * The bytes of a wrap, a pin, a list or an envelope are not looked into. A device that leaves the list loses what waits for
- * it, and finds nothing when it is listed again.
+ * Beyond what is said there: devices, prekeys, pins and envelopes belong to an account, and where there is none nothing of
+ * them is kept. A prekey whose id is there replaces it, and is the newest then. Of more one-time prekeys than
+ * `ONE_TIME_PREKEYS` the oldest go, so that a device which comes back with another state is not left with those whose private
+ * halves it lacks. The bytes of a wrap, a pin, a list or an envelope are not looked into. A device that leaves the list loses
+ * what waits for it, and finds nothing when it is listed again.
  */
 import type { StoreAnswer, StoreRequest } from "../../../core/peer/store.ts";
 
