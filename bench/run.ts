@@ -1,4 +1,7 @@
-/** What the server costs, and a client's end-to-end encryption: `make bench`. README.md beside this file says what is measured, beside what, and how to read it. */
+/**
+ * What the server costs, and a client's end-to-end encryption: `make bench`. README.md beside this file says what is measured,
+ * beside what, and how to read it.
+ */
 import { parseArgs } from "node:util";
 import { DEVICES_MAX } from "../core/limits.ts";
 import { runProgram } from "../test/support/programs.ts";

@@ -17,7 +17,7 @@ export interface AccountCommandParts {
   readonly session: Session;
   readonly screen: Pick<Screen, "asking">;
   readonly look: { readonly utf8: boolean };
-  /** Which key of a user was shown last, as a fingerprint: only that one can be accepted or marked as verified. */
+  /** What was shown last of a user: only that key can be accepted, only that safety number marked as compared. */
   readonly shownKeys: Map<UserName, string>;
   /** Lines that stand by themselves. */
   readonly show: (...lines: readonly string[]) => void;
@@ -65,6 +65,11 @@ async function verify(
     show(name, comparison, parts, comparisonLines(comparison, parts.look, `/verify ${comparison.name} yes`));
   } else {
     parts.session.verify(name, comparison.fingerprint, yes);
+    const now = await parts.session.comparisonOf(name); // what a guest asks for is done by another process, and later
+    if (now === null || now.fingerprint !== comparison.fingerprint || (now.trust === "verified") !== yes) {
+      parts.warn(`the identity key of ${printable(comparison.name)} has just changed; nothing was marked`);
+      return;
+    }
     parts.tell(`${printable(comparison.name)} is ${yes ? "verified" : "no longer marked as verified"}`);
   }
 }
@@ -82,23 +87,23 @@ async function accept(
     show(name, comparison, parts, changedLines(printable(comparison.name), fingerprint, changed));
   } else {
     parts.session.accept(name, comparison.changed);
-    parts.shownKeys.delete(name); // its safety number was not
     parts.tell(
       `the new identity key of ${printable(comparison.name)} is accepted; /verify ${printable(comparison.name)} compares it`,
     );
   }
 }
 
-/** The key that an answer would be about: the one in the place of the pinned one, or the pinned one. */
-const keyOf = ({ changed, fingerprint }: Comparison): string => changed ?? fingerprint;
+/** What an answer would be about: the key in the place of the pinned one, or the safety number of the pinned one. */
+const shownOf = ({ changed, fingerprint }: Comparison): string =>
+  changed === null ? `pinned ${fingerprint}` : `changed ${changed}`;
 
 /** A server can put another key in place while the user compares the one that was shown. */
 function wasShown(name: UserName, comparison: Comparison, { shownKeys }: AccountCommandParts): boolean {
-  return shownKeys.get(name) === keyOf(comparison);
+  return shownKeys.get(name) === shownOf(comparison);
 }
 
 function show(name: UserName, comparison: Comparison, parts: AccountCommandParts, lines: readonly string[]): void {
-  parts.shownKeys.set(name, keyOf(comparison));
+  parts.shownKeys.set(name, shownOf(comparison));
   parts.show(...lines);
 }
 

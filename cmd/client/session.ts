@@ -24,7 +24,7 @@ export interface Session {
   send(to: string, text: string, id?: MessageId): void;
   /** The key in the place of a user's pinned one is taken for theirs, if it is the one with the fingerprint `key`. */
   accept(user: UserName, key: string): void;
-  /** The safety number of a user has been compared with them, or that is taken back. */
+  /** The safety number of a user has been compared with them, or that is taken back, if their key has the fingerprint `key`. */
   verify(user: UserName, key: string, verified: boolean): void;
   /** What the user compares with a peer; null when the peer's key has not been seen. */
   comparisonOf(user: UserName): Promise<Comparison | null>;

@@ -28,7 +28,7 @@ export type SessionRequest =
   | { readonly kind: "newRecoveryCode" }
   /** The key in the place of the user's pinned one is taken for theirs, if it is the one with the fingerprint `key`. */
   | { readonly kind: "accept"; readonly user: UserName; readonly key: string }
-  /** The safety number of a user has been compared with them, or that is taken back. */
+  /** The safety number of a user has been compared with them, or that is taken back, if their key has the fingerprint `key`. */
   | { readonly kind: "verify"; readonly user: UserName; readonly key: string; readonly verified: boolean };
 
 export type ClientEvent =

@@ -255,7 +255,10 @@ export class ClientSession implements Disposable {
     const before = this.#roster.devicesOf(user).length;
     const { come, gone } = this.#roster.set(user, { name, devices, trust: this.#local.contacts.trustOf(user) });
     for (const address of gone) this.#sending.gone(address);
-    if (user === this.self.user) for (const { device } of gone) this.#seen.set(device, this.#local.env.nowMs());
+    const { contacts, env } = this.#local;
+    for (const { device } of gone) {
+      if (user === this.self.user && contacts.deviceOf({ user, device }) !== null) this.#seen.set(device, env.nowMs());
+    }
     for (const address of come) if (!sameAddress(address, this.self)) this.#sending.come(address);
     if (this.#attached) this.#output.notices.push({ kind: "presence", name, before, devices: devices.length });
   }

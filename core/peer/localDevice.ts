@@ -23,7 +23,10 @@ export interface LocalDevice {
 /** A user's own devices, and which of them this one is. */
 export interface OwnDevices {
   readonly list: readonly Device[];
-  /** When each was last connected, as far as that is known: milliseconds since 1970. */
+  /**
+   * When each was last connected, as far as that is known: milliseconds since 1970, by the server's clock, or by this
+   * device's where it has seen the other one go.
+   */
   readonly seen: ReadonlyMap<DeviceId, number>;
   /** Those that are connected now. */
   readonly online: ReadonlySet<DeviceId>;

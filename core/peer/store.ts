@@ -18,7 +18,7 @@ export interface StoredAccount {
 
 /** An envelope that waits for a device. */
 export interface KeptEnvelope {
-  /** Above 0, rises in the order of the deposits, and is never given again: not for another envelope, not for another device. */
+  /** Above 0, rises in the order of the deposits, and is never given to another envelope, of whatever device. */
   readonly position: number;
   readonly from: Address;
   readonly message: MessageId;
@@ -126,7 +126,7 @@ export type StoreRequest =
     }
   /** Envelopes that were received before `beforeMs` go, of all devices: those received first, at most `maxEnvelopes`. */
   | { readonly op: "expire"; readonly beforeMs: number; readonly maxEnvelopes: number }
-  /** Everything of a user goes. */
+  /** Everything of a user goes, but what they have sent to others. */
   | { readonly op: "forget"; readonly user: UserName };
 
 export type StoreAnswer =
@@ -144,12 +144,12 @@ export type StoreAnswer =
     }
   /** The pin of that name as it is now; null when there is none. */
   | { readonly op: "putPin"; readonly pin: Pin | null }
-  /** Of one that is not kept nothing is. `absent`: the device is not in its user's list, or there is no such user. */
+  /** An envelope is kept as a whole, or not at all. `absent`: the device is not in its user's list, or there is no such user. */
   | { readonly op: "deposit"; readonly outcome: "kept" | "full" | "absent" }
   | {
       readonly op: "collect";
       readonly envelopes: readonly KeptEnvelope[];
-      /** How many envelopes have expired since the device came into the list: it only grows, and a gap shows as a difference. */
+      /** How many envelopes have expired since the device came into the list. It only grows: a gap shows as a difference. */
       readonly expired: number;
     }
   /** How many wait then. */

@@ -79,6 +79,12 @@ export function mailboxSuite(name: string, current: () => Store): void {
       });
     });
 
+    test("is collected up to the bytes asked for, also behind envelopes of none", async () => {
+      await runAll([1, 2].map((number) => requests.deposit(number, { envelope: new Uint8Array(0) })));
+      await run(requests.deposit(3, { envelope: filled(500, 3) }));
+      expect(await numbers({ maxBytes: 100 })).toEqual([1, 2]);
+    });
+
     test("has room again for as much as was discarded", async () => {
       const limits = { envelopes: 3, bytes: 600 };
       await runAll([1, 2].map((number) => requests.deposit(number, { limits })));

@@ -69,7 +69,7 @@ export const mailboxRequest: fc.Arbitrary<StoreRequest> = fc.oneof(
       .record({ user, device: small, from: sender, message: small, receivedAt: fc.nat(20), length: fc.nat(40) })
       .chain(({ device, message, length, ...rest }) =>
         fc.record({ envelopes: fc.integer({ min: 1, max: 12 }), bytes: fc.nat(300) }).map((limits) => {
-          const envelope = filled(length + 1, message);
+          const envelope = filled(length, message);
           return requests.deposit(message, { ...rest, device: deviceNamed(device), envelope, limits });
         }),
       ),

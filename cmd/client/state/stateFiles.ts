@@ -29,9 +29,12 @@ const GONE = ["ENOENT", "SQLITE_CANTOPEN"];
  * @throws file.failed; config.invalid when it is another user's, or others may write in it
  */
 export function makeFolder(folder: string): boolean {
+  /** The topmost folder that was made, in whichever try. */
+  let first: string | undefined;
   for (let tries = 1; ; tries += 1) {
     try {
-      const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+      const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+      first ??= made;
       expectOwnFolder(folder, folder);
       expectOwn(folder);
       for (let made = folder; first !== undefined; made = dirname(made)) {

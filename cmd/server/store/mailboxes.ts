@@ -47,14 +47,15 @@ export function deposit(database: Database, request: Request<"deposit">): StoreA
   return { op, outcome: "kept" };
 }
 
-/** The positions alone are put in order, so that of a full mailbox no more envelopes are read than are given. */
+/** The positions alone are put in order, so that no more than `maxEnvelopes` of a full mailbox are looked at. */
 const COLLECTED = `
   SELECT position, sender, sender_device AS senderDevice, message, received_at AS receivedAt, envelope
   FROM (
-    SELECT *, sum(length(envelope)) OVER (ORDER BY position) AS bytes FROM envelope
+    SELECT *, sum(length(envelope)) OVER in_order AS bytes, row_number() OVER in_order AS place FROM envelope
     WHERE position IN (SELECT position FROM envelope WHERE device = ?1 AND position > ?2 ORDER BY position LIMIT ?3)
+    WINDOW in_order AS (ORDER BY position)
   )
-  WHERE bytes <= ?4 OR bytes = length(envelope) ORDER BY position`;
+  WHERE bytes <= ?4 OR place = 1 ORDER BY position`;
 
 export function collect(database: Database, request: Request<"collect">): StoreAnswer {
   const op = "collect";

@@ -1,15 +1,12 @@
 /** /verify, /accept, /devices, /passwd and /recovery of the chat, over real sessions; the terminal is a stand-in. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { runAccountCommand } from "../../../cmd/client/accountCommands.ts";
 import type { AccountAction } from "../../../cmd/client/commands.ts";
 import type { Session } from "../../../cmd/client/session.ts";
-import { openPrompter } from "../../../cmd/client/signIn.ts";
 import { numberLines } from "../../../cmd/client/verification.ts";
-import type { Prompter } from "../../../cmd/host/prompt.ts";
 import { parseUserName, type UserName } from "../../../core/name.ts";
+import { runInChat } from "../../support/chatCommands.ts";
 import { beGuest, holdDevice } from "../../support/household.ts";
 import { type LocalClient, LocalRealm } from "../../support/localRealm.ts";
-import { personIo } from "../../support/personIo.ts";
 import { passwordOf } from "../../support/realm.ts";
 
 const STRONG = "three tame walruses";
@@ -31,24 +28,8 @@ afterEach(async () => {
   await realm[Symbol.asyncDispose]();
 });
 
-/** What the chat shows of a command; `typed` answers its questions. */
-async function run(action: AccountAction, { session = alice.connection as Session, typed = "" } = {}) {
-  const io = personIo("/");
-  io.type(typed);
-  const prompter = openPrompter(io, () => {});
-  const [printed, told, warned]: [string[], string[], string[]] = [[], [], []];
-  const screen = {
-    asking: <T>(ask: (prompter: Prompter) => Promise<T>) => ask(prompter),
-  };
-  await runAccountCommand(action, {
-    ...{ session, screen, look: { utf8: false }, shownKeys },
-    show: (...lines) => void printed.push(...lines),
-    tell: (text) => void told.push(text),
-    warn: (text) => void warned.push(text),
-  });
-  prompter.close();
-  return { printed, told, warned, asked: io.err() };
-}
+const run = (action: AccountAction, { session = alice.connection as Session, typed = "" } = {}) =>
+  runInChat(action, { session, shownKeys, typed });
 
 /** Alice and Bob see each other's keys. */
 async function talk(): Promise<void> {
@@ -125,6 +106,30 @@ describe("/verify", () => {
     expect((await run(verify("bob", true))).printed.at(-1)).toEndWith("/verify Bob yes");
     expect(trust()).toBe("pinned");
     expect((await run(verify("bob", true))).told).toEqual(["Bob is verified"]);
+  });
+
+  test("yes of a key that was shown as the new one, and accepted elsewhere, shows its number first", async () => {
+    await talk();
+    await anotherBob();
+    await run(accept("bob"));
+    alice.connection.accept(BOB, (await alice.connection.comparisonOf(BOB))?.changed ?? "");
+    const { printed, told } = await run(verify("bob", true));
+    expect(printed.at(-1)).toEndWith("/verify Bob yes");
+    expect([told, trust()]).toEqual([[], "pinned"]);
+  });
+
+  test("yes marks nothing, and says so, when another key has come meanwhile", async () => {
+    await talk();
+    await run(verify("bob"));
+    const shown = await alice.connection.comparisonOf(BOB);
+    const session = Object.create(alice.connection, {
+      self: { value: alice.connection.self },
+      verify: { value: () => {} }, // the process that holds the device has refused
+      comparisonOf: { value: async () => shown },
+    }) as Session;
+    const { told, warned } = await run(verify("bob", true), { session });
+    expect(told).toEqual([]);
+    expect(warned).toEqual(["the identity key of Bob has just changed; nothing was marked"]);
   });
 
   test("yes of a key that has changed marks nobody, and shows both keys", async () => {

@@ -1,6 +1,7 @@
 /**
- * Seeded lives of a whole realm: users with several devices, a server with its store, and cuts, crashes, restarts, deliveries that are
- * repeated or out of order, states that are lost or put back, changed passwords and accounts. Most run on a model of the public-key primitives, some on real ones.
+ * Seeded lives of a whole realm: users with several devices, a server with its store, and cuts, crashes, restarts,
+ * deliveries that are repeated or out of order, states that are lost or put back, changed passwords and accounts. Most run on
+ * a model of the public-key primitives, some on real ones.
  */
 import { expect, test } from "bun:test";
 import { fakeCrypto } from "../../support/fakeCrypto.ts";
