@@ -1,6 +1,6 @@
 import { concat, EMPTY } from "../bytes.ts";
 import { Secret } from "../secret.ts";
-import { type CryptoProvider, HASH256_BYTES, HASH512_BYTES } from "./provider.ts";
+import { type CryptoProvider, HASH256_BYTES, HASH512_BYTES, KEY_BYTES, NONCE_BYTES } from "./provider.ts";
 
 type KdfHash = "sha256" | "sha512";
 
@@ -45,4 +45,19 @@ export function hkdf(
 ): Secret {
   using prk = hkdfExtract(crypto, hash, input.salt, input.ikm);
   return hkdfExpand(crypto, hash, prk, input);
+}
+
+/** Lends `fn` a key (32 bytes) and a nonce (12), in this order one output of HKDF, and wipes the key. */
+export function withKeyAndNonce<T>(
+  crypto: CryptoProvider,
+  hash: KdfHash,
+  input: { readonly salt: Uint8Array; readonly ikm: Secret; readonly info: Uint8Array },
+  fn: (key: Secret, nonce: Uint8Array) => T,
+): T {
+  using material = hkdf(crypto, hash, { ...input, length: KEY_BYTES + NONCE_BYTES });
+  using key = material.slice(0, KEY_BYTES);
+  return fn(
+    key,
+    material.use((bytes) => bytes.slice(KEY_BYTES)),
+  );
 }

@@ -6,9 +6,9 @@
  * The id is random and authenticated. So even a state that was restored from a copy, and uses a message key again, uses no
  * AEAD key and nonce again.
  */
-import { hkdf } from "../crypto/kdf.ts";
+import { withKeyAndNonce } from "../crypto/kdf.ts";
 import { LABELS } from "../crypto/labels.ts";
-import { type CryptoProvider, KEY_BYTES, NONCE_BYTES } from "../crypto/provider.ts";
+import type { CryptoProvider } from "../crypto/provider.ts";
 import type { MessageId } from "../ids.ts";
 import type { Secret } from "../secret.ts";
 
@@ -40,15 +40,6 @@ function withKey<T>(
   id: MessageId,
   fn: (key: Secret, nonce: Uint8Array) => T,
 ): T {
-  using material = hkdf(crypto, "sha256", {
-    salt: Uint8Array.fromHex(id),
-    ikm: messageKey,
-    info: LABELS.message,
-    length: KEY_BYTES + NONCE_BYTES,
-  });
-  using key = material.slice(0, KEY_BYTES);
-  return fn(
-    key,
-    material.use((bytes) => bytes.slice(KEY_BYTES)),
-  );
+  const input = { salt: Uint8Array.fromHex(id), ikm: messageKey, info: LABELS.message };
+  return withKeyAndNonce(crypto, "sha256", input, fn);
 }

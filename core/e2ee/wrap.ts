@@ -9,8 +9,8 @@
  * writes is the newer: whoever keeps them can give back an old one.
  */
 import { concat } from "../bytes.ts";
-import { hkdf } from "../crypto/kdf.ts";
-import { type CryptoProvider, KEY_BYTES, NONCE_BYTES } from "../crypto/provider.ts";
+import { withKeyAndNonce } from "../crypto/kdf.ts";
+import type { CryptoProvider } from "../crypto/provider.ts";
 import type { Env } from "../env.ts";
 import { CodedError } from "../errors.ts";
 import { Secret } from "../secret.ts";
@@ -29,7 +29,7 @@ export interface WrapUse {
 /** Seals `plaintext` under `key`, 16 bytes or more that nobody can guess; both stay the caller's. 48 bytes are added. */
 export function sealAtRest(env: Env, key: Secret, use: WrapUse, plaintext: Uint8Array): Uint8Array {
   const salt = env.randomBytes(WRAP_SALT_BYTES);
-  const sealed = withDerived(env.crypto, key, { salt, label: use.label }, (derived, nonce) =>
+  const sealed = withKeyAndNonce(env.crypto, "sha512", { salt, ikm: key, info: use.label }, (derived, nonce) =>
     env.crypto.seal(derived, nonce, use.associatedData, plaintext),
   );
   return concat(salt, sealed);
@@ -42,7 +42,7 @@ export function sealAtRest(env: Env, key: Secret, use: WrapUse, plaintext: Uint8
 export function openAtRest(crypto: CryptoProvider, key: Secret, use: WrapUse, sealed: Uint8Array): Uint8Array {
   if (sealed.length < WRAP_SALT_BYTES) throw new CodedError("crypto.open", "shorter than its salt");
   const salt = sealed.subarray(0, WRAP_SALT_BYTES);
-  return withDerived(crypto, key, { salt, label: use.label }, (derived, nonce) =>
+  return withKeyAndNonce(crypto, "sha512", { salt, ikm: key, info: use.label }, (derived, nonce) =>
     crypto.open(derived, nonce, use.associatedData, sealed.subarray(WRAP_SALT_BYTES)),
   );
 }
@@ -55,24 +55,4 @@ export function wrapKey(env: Env, key: Secret, use: WrapUse, plaintext: Secret):
 /** Inverse of `wrapKey`: a secret of the caller's. @throws crypto.open as `openAtRest` does */
 export function unwrapKey(crypto: CryptoProvider, key: Secret, use: WrapUse, wrapped: Uint8Array): Secret {
   return Secret.take(openAtRest(crypto, key, use, wrapped));
-}
-
-/** Lends the key and the nonce of one salt and label to `fn`, and wipes the key. */
-function withDerived<T>(
-  crypto: CryptoProvider,
-  key: Secret,
-  from: { readonly salt: Uint8Array; readonly label: Uint8Array },
-  fn: (derived: Secret, nonce: Uint8Array) => T,
-): T {
-  using material = hkdf(crypto, "sha512", {
-    salt: from.salt,
-    ikm: key,
-    info: from.label,
-    length: KEY_BYTES + NONCE_BYTES,
-  });
-  using derived = material.slice(0, KEY_BYTES);
-  return fn(
-    derived,
-    material.use((bytes) => bytes.slice(KEY_BYTES)),
-  );
 }

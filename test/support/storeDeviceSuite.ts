@@ -17,6 +17,17 @@ import {
 } from "./storeRequests.ts";
 
 /** Of the store that `current` is at a test. */
+/** What is put in turn, by number, and which one stands then: of a list of devices as of a pin. */
+const NUMBERED = [
+  ["the first is number 1", [1], 1],
+  ["not 0", [0], null],
+  ["not 2", [2], null],
+  ["the next is one above", [1, 2], 2],
+  ["not the same again", [1, 1], 1],
+  ["not two above", [1, 3], 1],
+  ["nor an older one", [1, 2, 1], 2],
+] as const;
+
 export function deviceSuite(name: string, current: () => Store): void {
   const run = (request: StoreRequest) => current().run(request);
   const runAll = (all: readonly StoreRequest[]) => Promise.all(all.map(run));
@@ -24,15 +35,7 @@ export function deviceSuite(name: string, current: () => Store): void {
   describe(`${name}: devices`, () => {
     const listOf = async () => (await loaded(current())).account?.devices ?? null;
 
-    test.each([
-      ["the first list is number 1", [1], 1],
-      ["not 0", [0], null],
-      ["not 2", [2], null],
-      ["the next is one above", [1, 2], 2],
-      ["not the same again", [1, 1], 1],
-      ["not two above", [1, 3], 1],
-      ["nor an older one", [1, 2, 1], 2],
-    ] as const)("%s", async (_, numbers, stands) => {
+    test.each(NUMBERED)("%s", async (_, numbers, stands) => {
       await run(requests.create());
       const answers = await runAll(numbers.map((number) => requests.putDevices(number, [1])));
       const devices = stands === null ? null : signedList(stands);
@@ -162,15 +165,7 @@ export function deviceSuite(name: string, current: () => Store): void {
       await run(requests.create());
     });
 
-    test.each([
-      ["the first version is 1", [1], 1],
-      ["not 0", [0], null],
-      ["not 2", [2], null],
-      ["the next is one above", [1, 2], 2],
-      ["not the same again", [1, 1], 1],
-      ["not two above", [1, 3], 1],
-      ["nor an older one", [1, 2, 1], 2],
-    ] as const)("%s", async (_, versions, stands) => {
+    test.each(NUMBERED)("%s", async (_, versions, stands) => {
       const answers = await runAll(versions.map((version) => requests.putPin(pin(1, version))));
       const standing = stands === null ? null : pin(1, stands);
       expect(answers.at(-1)).toEqual({ op: "putPin", pin: standing });
